@@ -1,0 +1,48 @@
+# Each target says what it does in `make help`. The checks themselves live in .ci/run, so that a developer and the
+# continuous integration run the same lines.
+
+.DEFAULT_GOAL := help
+.PHONY: help check fmt test fuzz fuzz-short crash kernel bench demo cross ci clean
+
+BENCHTIME ?= 1s
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+check: ## Format, vet, lint, layering and race tests: run it before you send a change
+	.ci/run modules format vet lint layering race
+
+fmt: ## Format the way `make check` wants it
+	@.ci/run --need-linter
+	.cache/bin/golangci-lint fmt
+
+test: ## All tests of this module
+	go test ./...
+
+fuzz: ## Fuzz every target for ten minutes
+	.ci/run --fuzz-each 10m
+
+fuzz-short: ## Fuzz every target for twenty seconds
+	.ci/run --fuzz-each 20s
+
+crash: ## The simulator's long run: a million crash points
+	AOF_SIM=long CRASH_TIMEOUT=12h .ci/run crash
+
+kernel: ## Real kernels, long (root): kill -9, ext4 and XFS shut down under load, EIO, ENOSPC
+	AOF_KERNEL=long KERNEL_TIMEOUT=12h .ci/run kernel
+
+bench: ## Benchmarks of the packages, and beside the reference loops where bench/ has them
+	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+	@if [ -f bench/go.mod ]; then cd bench && GOWORK=off go run . ; else echo "bench/ is not there yet: no comparison was run"; fi
+
+demo: ## Append, follow, kill, recover, verify, on this machine's own files
+	go run ./cmd/aof demo
+
+cross: ## Compile for linux/arm64, darwin and windows
+	.ci/run cross
+
+ci: ## Everything .ci/run does
+	.ci/run
+
+clean: ## Remove what builds and tools left behind
+	rm -rf .cache aof
