@@ -1,0 +1,267 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aof2/aof/internal/segment"
+)
+
+// Ticket is an accepted batch: wait for its round to learn its fate.
+type Ticket struct {
+	First uint64
+	round *round
+	leads bool // the caller has been made the leader
+}
+
+// Done reports whether the fate of the batch is known. The zero Ticket's is.
+func (t Ticket) Done() bool {
+	if t.round == nil {
+		return true
+	}
+	select {
+	case <-t.round.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// TryAppend accepts a batch of records of one stream, or refuses it without
+// effect: *BlockError when trying again later is worthwhile, ErrClosed, ErrGone,
+// ErrReadOnly, ErrFull or ErrTooLarge otherwise. It copies the records. When
+// mayLead is set and nobody leads, the ticket obliges the caller to Wait with a
+// context that cannot end.
+func (j *Journal) TryAppend(l *Lane, recs [][]byte, mayLead bool) (Ticket, error) {
+	var payload int64
+	for _, r := range recs {
+		payload += int64(len(r))
+	}
+	n := segment.FrameLength(len(recs), payload)
+	now := j.cfg.Now().UnixMilli()
+	back := int64(0)
+
+	j.mu.Lock()
+	if err := j.admitLocked(l, n); err != nil {
+		j.mu.Unlock()
+		return Ticket{}, err
+	}
+	now, back = j.stampLocked(now)
+	r := j.mu.gather
+	first := l.next
+	r.buf = segment.AppendFrame(r.buf, segment.KindData, l.Ordinal, first, now, recs)
+	t := j.acceptedLocked(r, l, n, len(recs), mayLead)
+	j.mu.Unlock()
+
+	if back > 0 {
+		j.event(Event{Kind: ClockWentBack, Detail: fmt.Sprintf("by %d ms", back)})
+	}
+	return t, nil
+}
+
+// TryDecide accepts one decision of the store. accepted runs in the same step,
+// under the journal's mutex; durable runs once the decision is durable, before
+// anybody is told.
+func (j *Journal) TryDecide(payload []byte, accepted func(), durable func()) (Ticket, error) {
+	n := segment.FrameLength(1, int64(len(payload)))
+	now := j.cfg.Now().UnixMilli()
+
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	l := j.mu.lanes[0]
+	if err := j.admitLocked(l, n); err != nil {
+		var b *BlockError
+		if errors.As(err, &b) && b.Block == Rollover && !j.mu.deciding {
+			j.mu.deciding = true
+			j.bumpLocked()
+		}
+		return Ticket{}, err
+	}
+	now, _ = j.stampLocked(now)
+	r := j.mu.gather
+	r.buf = segment.AppendFrame(r.buf, segment.KindControl, 0, l.next, now, [][]byte{payload})
+	if accepted != nil {
+		accepted()
+	}
+	if durable != nil {
+		r.after = append(r.after, durable)
+	}
+	return j.acceptedLocked(r, l, n, 1, false), nil
+}
+
+// TryRoll ends the open file: what is accepted from now on goes into the next
+// one. The ticket is nil when the open file holds nothing yet.
+func (j *Journal) TryRoll() (*Ticket, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	l := j.mu.lanes[0]
+	if err := j.admitLocked(l, markBytes); err != nil {
+		return nil, err
+	}
+	if j.mu.slot.used <= segment.HeaderBytes+rollBytes && j.mu.slot.no > 1 {
+		return nil, nil
+	}
+	if j.mu.unbound >= len(j.mu.prepared) {
+		return nil, j.rolloverLocked()
+	}
+	j.openSlotLocked()
+	r := j.mu.gather
+	r.buf = segment.AppendMark(r.buf)
+	t := j.acceptedLocked(r, l, markBytes, 0, false)
+	return &t, nil
+}
+
+// GoneLocked marks a lane as deleted: no frame of it follows. It is for the accepted
+// function of the decision that deletes the stream.
+func (j *Journal) GoneLocked(l *Lane) { l.gone = true }
+
+// admitLocked finds room for n bytes of the lane, or says why there is none.
+func (j *Journal) admitLocked(l *Lane, n int64) error {
+	switch {
+	case j.mu.closing:
+		return ErrClosed
+	case j.mu.fatal != nil:
+		return j.mu.fatal
+	case l.gone:
+		return ErrGone
+	case !j.mu.active:
+		j.mu.wanted = true
+		j.bumpLocked()
+		return j.rolloverLocked()
+	case j.mu.unflushed > 0 && j.mu.unflushed+n > j.cfg.MaxUnflushed:
+		j.mu.stats.BlockedFlush++
+		return &BlockError{Block: Flush, Mark: &j.durable, Target: j.durable.At() + 1}
+	case j.mu.slot.fits(n, l.slot != j.mu.slot.no):
+		return nil
+	case n > BatchRoom(j.cfg.FileSize):
+		return fmt.Errorf("%w: a frame of %d bytes, where files have room for %d", ErrTooLarge, n, BatchRoom(j.cfg.FileSize))
+	case j.mu.unbound >= len(j.mu.prepared):
+		return j.rolloverLocked()
+	}
+	j.openSlotLocked()
+	return nil
+}
+
+// rolloverLocked refuses because no prepared file is ready. Where the last
+// attempt to prepare one found the disk full, that is the answer, and another
+// attempt is made behind it.
+func (j *Journal) rolloverLocked() error {
+	err := j.mu.prepErr
+	if err != nil {
+		j.mu.prepErr = nil
+		j.mu.wanted = true
+		j.bumpLocked()
+		return err
+	}
+	j.mu.stats.BlockedRollover++
+	return &BlockError{Block: Rollover, Mark: &j.tries, Target: j.tries.At() + 1}
+}
+
+// openSlotLocked begins a new slot; a prepared file stands ready for it.
+func (j *Journal) openSlotLocked() {
+	f := j.mu.prepared[j.mu.unbound]
+	j.mu.unbound++
+	j.mu.slot = slot{
+		no:       j.mu.slot.no + 1,
+		capacity: f.Size(),
+		used:     segment.HeaderBytes + rollBytes,
+		frames:   1,
+		lanes:    1,
+	}
+	r := j.mu.gather
+	r.cuts = append(r.cuts, len(r.buf))
+}
+
+// acceptedLocked does the accounts of a frame that has just been copied.
+func (j *Journal) acceptedLocked(r *round, l *Lane, n int64, records int, mayLead bool) Ticket {
+	first := l.next
+	l.next += uint64(records)
+	r.touch(l, l.next)
+	s := &j.mu.slot
+	s.used += n
+	s.frames++
+	if l.slot != s.no {
+		l.slot = s.no
+		s.lanes++
+	}
+	j.mu.unflushed += n
+	j.mu.stats.Appends++
+	j.mu.stats.Records += uint64(records)
+	j.mu.stats.Bytes += uint64(n)
+	t := Ticket{First: first, round: r}
+	if !j.mu.leading {
+		j.mu.leading = true
+		t.leads = mayLead
+		if !mayLead {
+			j.kick <- struct{}{}
+		}
+	}
+	return t
+}
+
+// stampLocked is the time of what is accepted now: never below the previous
+// one's while the wall clock steps back by less than ten seconds; a larger step
+// is taken as it is, and reported.
+func (j *Journal) stampLocked(now int64) (stamp, back int64) {
+	const tolerated = 10_000 // ms
+	if d := j.mu.lastTime - now; d > 0 {
+		if d < tolerated {
+			return j.mu.lastTime, 0
+		}
+		back = d
+	}
+	j.mu.lastTime = now
+	return now, back
+}
+
+// Wait returns when the batch is durable or known not to become so, or when ctx
+// ends.
+func (j *Journal) Wait(ctx context.Context, t Ticket) error {
+	if t.round == nil {
+		return nil
+	}
+	if t.leads {
+		j.leadRounds(t.round)
+		return t.round.err
+	}
+	if t.Done() {
+		return t.round.err
+	}
+	select {
+	case <-t.round.done:
+		return t.round.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// WaitDone is Wait without an end of its own: the round ends, or the journal does.
+func (j *Journal) WaitDone(t Ticket) error {
+	<-t.round.done
+	return t.round.err
+}
+
+// WaitDecided returns when decision seq is durable.
+func (j *Journal) WaitDecided(seq uint64) error {
+	return j.WaitDurable(context.Background(), j.Lane(0), seq)
+}
+
+// WaitDurable returns when the lane's record seq is durable.
+func (j *Journal) WaitDurable(ctx context.Context, l *Lane, seq uint64) error {
+	select {
+	case <-l.tail.Reached(seq):
+	case <-j.failed:
+	case <-ctx.Done():
+		if l.Durable() < seq {
+			return context.Cause(ctx)
+		}
+	}
+	if l.Durable() >= seq {
+		return nil
+	}
+	if err := j.Err(); err != nil {
+		return err
+	}
+	return ErrClosed
+}

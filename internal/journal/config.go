@@ -1,0 +1,105 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aof2/aof/internal/fsys"
+	"github.com/aof2/aof/internal/mark"
+	"github.com/aof2/aof/internal/segment"
+)
+
+// Dir is the directory of the hot files.
+const Dir = "journal"
+
+// Limits of the package's own queues.
+const (
+	maxPoisonRetries = 3         // files that may fail in a row before the journal gives up
+	maxRolled        = 4         // complete files that may wait for their seal
+	keepBuffer       = 64 << 20  // the largest buffer that is kept between rounds
+	extentBytes      = 64 << 10  // an extent is not grown beyond this, so that a read by seq stays short
+	windowBytes      = 256 << 10 // what a sequential reader fetches at once
+	indexCacheBytes  = 16 << 20  // run indexes of sealed files kept in memory
+)
+
+// Config is what a journal needs from its store.
+type Config struct {
+	FS           fsys.FS
+	FileSize     int64
+	MaxUnflushed int64
+	Now          func() time.Time
+	Random       func() uint64
+	Event        func(Event)
+
+	// DurableOnly leaves out what no frame says was synced: for a view of a
+	// journal that somebody is writing to.
+	DurableOnly bool
+}
+
+// Event is something the journal did or met.
+type Event struct {
+	Kind   EventKind
+	File   uint64
+	Detail string
+	Err    error
+}
+
+// EventKind names an Event.
+type EventKind uint8
+
+// The events of a journal.
+const (
+	Prepared EventKind = iota + 1
+	Rolled
+	Sealed
+	Recycled
+	Poisoned
+	ReadOnly
+	ClockWentBack
+)
+
+// Block is why an append has to wait.
+type Block uint8
+
+// The reasons.
+const (
+	Rollover Block = iota + 1 // no prepared file
+	Flush                     // as much as allowed is accepted and not durable
+)
+
+// BlockError refuses an append that had no effect: trying again is worthwhile
+// once Mark has reached Target.
+type BlockError struct {
+	Block  Block
+	Mark   *mark.Mark
+	Target uint64
+}
+
+func (e *BlockError) Error() string { return fmt.Sprintf("journal: would block (%d)", e.Block) }
+
+var (
+	// ErrClosed says that the journal has been closed.
+	ErrClosed = errors.New("journal: closed")
+	// ErrReadOnly says that the journal takes no more frames; it wraps why.
+	ErrReadOnly = errors.New("journal: read-only")
+	// ErrFull says that there is no room for another hot file.
+	ErrFull = errors.New("journal: no room for another hot file")
+	// ErrGone says that the lane's stream has been deleted.
+	ErrGone = errors.New("journal: stream deleted")
+	// ErrTooLarge says that a frame can never fit into a hot file.
+	ErrTooLarge = errors.New("journal: batch too large for a hot file")
+	// ErrVersion says that a newer version of this package wrote the files.
+	ErrVersion = segment.ErrVersion
+)
+
+// What a roll frame and a mark frame take.
+var (
+	rollBytes = int64(len(segment.AppendRoll(nil, 0, 0, 0)))
+	markBytes = int64(len(segment.AppendMark(nil)))
+)
+
+// BatchRoom is the largest frame that a hot file of size bytes has room for.
+func BatchRoom(size int64) int64 {
+	return size - segment.HeaderBytes - rollBytes - segment.IndexBound(3, 3) - segment.FooterBytes
+}

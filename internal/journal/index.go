@@ -1,0 +1,151 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/aof2/aof/internal/segment"
+)
+
+// indexCache keeps the run indexes of sealed files in memory, within a budget.
+type indexCache struct {
+	mu struct {
+		sync.Mutex
+		entries map[uint64]segment.Index
+		sizes   map[uint64]int64
+		order   []uint64 // oldest first
+		bytes   int64
+	}
+}
+
+func (c *indexCache) get(id uint64) (segment.Index, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	x, ok := c.mu.entries[id]
+	return x, ok
+}
+
+// put keeps an index and lets the oldest go while the budget is exceeded.
+func (c *indexCache) put(id uint64, x segment.Index, size int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mu.entries == nil {
+		c.mu.entries = make(map[uint64]segment.Index)
+		c.mu.sizes = make(map[uint64]int64)
+	}
+	if _, ok := c.mu.entries[id]; ok || size > indexCacheBytes {
+		return
+	}
+	c.mu.entries[id], c.mu.sizes[id] = x, size
+	c.mu.order = append(c.mu.order, id)
+	c.mu.bytes += size
+	for c.mu.bytes > indexCacheBytes {
+		c.dropLocked(c.mu.order[0])
+	}
+}
+
+// drop forgets a file that is going to be something else.
+func (c *indexCache) drop(id uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dropLocked(id)
+}
+
+func (c *indexCache) dropLocked(id uint64) {
+	for i, x := range c.mu.order {
+		if x == id {
+			c.mu.bytes -= c.mu.sizes[id]
+			c.mu.order = append(c.mu.order[:i], c.mu.order[i+1:]...)
+			delete(c.mu.entries, id)
+			delete(c.mu.sizes, id)
+			return
+		}
+	}
+}
+
+var errNoFooter = errors.New("no footer")
+
+// readFooter reads and verifies the footer of a file of the given size. A file
+// that was never sealed has none: errNoFooter.
+func (f *File) readFooter(size int64) (*segment.Footer, error) {
+	f.mu.Lock()
+	known := f.mu.footer
+	f.mu.Unlock()
+	if known != nil {
+		return known, nil
+	}
+	if size < segment.HeaderBytes+segment.FooterBytes {
+		return nil, errNoFooter
+	}
+	b := make([]byte, segment.FooterBytes)
+	if _, err := f.ReadAt(b, size-segment.FooterBytes); err != nil {
+		return nil, fmt.Errorf("read the footer of %s: %w", f.name, err)
+	}
+	ft, err := segment.DecodeFooter(b, f.Nonce)
+	if errors.Is(err, segment.ErrVersion) {
+		return nil, fmt.Errorf("%s: %w", f.name, err)
+	}
+	if err != nil || ft.ID != f.ID || ft.Size() != size {
+		return nil, errNoFooter
+	}
+	f.mu.Lock()
+	f.mu.footer = &ft
+	f.mu.Unlock()
+	return &ft, nil
+}
+
+// index returns the run index of a sealed file.
+func (j *Journal) index(f *File) (segment.Index, error) {
+	if x, ok := j.indexes.get(f.ID); ok {
+		return x, nil
+	}
+	ft, err := f.readFooter(f.Size())
+	if err != nil {
+		return segment.Index{}, err
+	}
+	b := make([]byte, ft.IndexLen)
+	if _, err := f.ReadAt(b, ft.IndexOff); err != nil && !errors.Is(err, io.EOF) {
+		return segment.Index{}, fmt.Errorf("read the run index of %s: %w", f.name, err)
+	}
+	x, err := segment.OpenIndex(b)
+	if err != nil {
+		return segment.Index{}, fmt.Errorf("the run index of %s: %w", f.name, err)
+	}
+	j.indexes.put(f.ID, x, int64(len(b)))
+	return x, nil
+}
+
+// extentsOf returns where the records of one stream lie in a sealed file. When
+// the index does not verify they are found by walking the data, which has
+// checksums of its own.
+func (j *Journal) extentsOf(f *File, ordinal uint32) ([]segment.Extent, error) {
+	x, err := j.index(f)
+	if err == nil {
+		r, ok, err := x.Find(ordinal)
+		if err == nil && ok {
+			return r.Extents, nil
+		}
+	}
+	if errors.Is(err, segment.ErrVersion) {
+		return nil, err
+	}
+	var extents []segment.Extent
+	w := segment.NewWalker(f, f.Nonce, segment.HeaderBytes, f.End(), segment.WalkerOptions{})
+	for w.Next() || w.Resync() {
+		fr := w.Frame()
+		if fr.Length == 0 || fr.Ordinal != ordinal || fr.Count == 0 || fr.Kind == segment.KindRoll {
+			continue
+		}
+		extents = append(extents, segment.Extent{Off: fr.Offset, Len: fr.Length, First: fr.First})
+	}
+	var invalid *segment.InvalidError
+	if err := w.Err(); err != nil && !errors.As(err, &invalid) {
+		return nil, fmt.Errorf("%s: %w", f.name, err)
+	}
+	if len(extents) == 0 {
+		return nil, fmt.Errorf("%s holds no frame of stream %d: %w", f.name, ordinal, segment.ErrDamaged)
+	}
+	return extents, nil
+}

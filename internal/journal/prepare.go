@@ -1,0 +1,334 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/aof2/aof/internal/fsys"
+	"github.com/aof2/aof/internal/segment"
+)
+
+// keepFree is how many recycled files are kept for the next slots.
+const keepFree = 2
+
+// Wants is what the coordinator has to do for appends to go on.
+type Wants struct {
+	Active   bool // appends are taken in this life
+	Activate bool // the first append of this life waits
+	Prepare  bool // no prepared file stands ready behind the open one
+}
+
+// Wants says what appends wait for, or will soon.
+func (j *Journal) Wants() Wants {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.mu.fatal != nil || j.mu.closing {
+		return Wants{}
+	}
+	if !j.mu.active {
+		return Wants{Activate: j.mu.wanted}
+	}
+	short := len(j.mu.prepared) <= j.mu.unbound && (j.rolledLocked() < maxRolled || j.mu.deciding)
+	return Wants{Active: true, Prepare: short && (j.mu.prepErr == nil || j.mu.wanted)}
+}
+
+func (j *Journal) rolledLocked() int {
+	n := 0
+	for _, f := range j.mu.files {
+		if f.State() == StateRolled {
+			n++
+		}
+	}
+	return n
+}
+
+// Activate makes the journal ready for the first append of this life. After a
+// clean end that end is withdrawn, durably, before anything is written behind
+// it, and the same file goes on. After any other end nothing is appended to the
+// old file: a new one is prepared, in a new epoch, and its first frame will name
+// where the old one's data ends.
+func (j *Journal) Activate() error {
+	j.holdMeta()
+	defer j.releaseMeta()
+	var err error
+	if j.files.clean {
+		c := j.files.current
+		c.CleanFile, c.CleanEnd = 0, 0
+		if err = writeCurrent(j.cfg.FS, &c); err == nil {
+			j.files.clean = false
+		}
+		j.files.current = c
+		if err == nil {
+			err = j.reopenTail()
+		}
+	} else {
+		err = j.prepareLocked()
+	}
+	j.mu.Lock()
+	j.mu.active = err == nil
+	j.mu.wanted = false
+	j.mu.prepErr = prepareError(err)
+	j.bumpLocked()
+	j.mu.Unlock()
+	j.tries.Advance(j.tries.At() + 1)
+	return err
+}
+
+// reopenTail opens the file that the last life ended in for writing.
+func (j *Journal) reopenTail() error {
+	f := j.files.tail
+	if f == nil {
+		return nil
+	}
+	h, err := j.cfg.FS.OpenWrite(f.name)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", f.name, err)
+	}
+	if err := f.setHandle(h); err != nil {
+		return fmt.Errorf("close %s: %w", f.name, err)
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.mu.slot = slot{no: j.mu.slot.no + 1, capacity: f.Size(), used: f.End(), frames: f.frames, lanes: f.lanes}
+	return nil
+}
+
+// prepareError is what an append hears when no file could be prepared.
+func prepareError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fsys.ErrNoSpace):
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	return err
+}
+
+// Prepare makes one more hot file ready to be taken.
+func (j *Journal) Prepare() error {
+	j.holdMeta()
+	defer j.releaseMeta()
+	err := j.prepareLocked()
+	j.mu.Lock()
+	j.mu.prepErr = prepareError(err)
+	j.mu.wanted, j.mu.deciding = false, false
+	j.bumpLocked()
+	j.mu.Unlock()
+	j.tries.Advance(j.tries.At() + 1)
+	return err
+}
+
+// prepareLocked prepares a file: written as .tmp with its header, synced, renamed,
+// the directory synced, and named in current, synced. From then on its absence is
+// damage. The caller holds the meta token.
+func (j *Journal) prepareLocked() error {
+	if j.files.current.Generation == 0 {
+		if err := j.cfg.FS.Mkdir(Dir); err != nil {
+			return fmt.Errorf("make %s: %w", Dir, err)
+		}
+		if err := j.cfg.FS.SyncDir("."); err != nil {
+			return err
+		}
+	}
+	id := j.files.current.NextID
+	nonce := j.nonce()
+	j.files.current.NextID++
+	f := newFile(j.cfg.FS, id, nonce, StatePrepared)
+	h, err := j.newHandle(f)
+	if err != nil {
+		return fmt.Errorf("prepare hot file %d: %w", id, err)
+	}
+	if err := f.setHandle(h); err != nil {
+		return err
+	}
+	if err := j.nameFiles(f); err != nil {
+		return fmt.Errorf("prepare hot file %d: %w", id, errors.Join(err, f.closeHandle()))
+	}
+	j.mu.Lock()
+	j.mu.prepared = append(j.mu.prepared, f)
+	j.mu.Unlock()
+	j.event(Event{Kind: Prepared, File: id})
+	return nil
+}
+
+// nonce is random and its low half is never zero: that is the sync word of every
+// frame.
+func (j *Journal) nonce() uint64 {
+	for {
+		if n := j.cfg.Random(); uint32(n) != 0 {
+			return n
+		}
+	}
+}
+
+// newHandle makes the file and gives it its name.
+func (j *Journal) newHandle(f *File) (fsys.File, error) {
+	tmp := f.name + ".tmp"
+	h, err := j.blank(tmp)
+	if err != nil {
+		return nil, err
+	}
+	header := make([]byte, segment.HeaderBytes)
+	segment.EncodeHeader(header, segment.Header{
+		Store: j.files.current.Store, ID: f.ID, Nonce: f.Nonce, Epoch: j.epoch, Capacity: j.cfg.FileSize,
+	})
+	if _, err = h.WriteAt(header, 0); err == nil {
+		err = h.Sync()
+	}
+	if err == nil {
+		err = j.cfg.FS.Rename(tmp, f.name)
+	}
+	if err == nil {
+		err = j.cfg.FS.SyncDir(Dir)
+	}
+	if err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	f.size.Store(j.cfg.FileSize)
+	f.end.Store(segment.HeaderBytes)
+	return h, nil
+}
+
+// blank returns an open file of full size under the name tmp: a recycled one,
+// whose blocks have been written before and so sync faster, or a new one.
+func (j *Journal) blank(tmp string) (fsys.File, error) {
+	h, err := j.recycledBlank(tmp)
+	if h == nil && err == nil {
+		h, err = j.cfg.FS.Create(tmp)
+	}
+	if err != nil {
+		return nil, err
+	}
+	size, err := h.Size()
+	if err == nil && size > j.cfg.FileSize {
+		err = h.Truncate(j.cfg.FileSize)
+	}
+	if err == nil {
+		err = h.Allocate(j.cfg.FileSize)
+	}
+	if err != nil {
+		return nil, errors.Join(err, h.Close(), j.cfg.FS.Remove(tmp))
+	}
+	return h, nil
+}
+
+// recycledBlank renames a free file, or returns nil when there is none. What is
+// left of an attempt that failed goes first.
+func (j *Journal) recycledBlank(tmp string) (fsys.File, error) {
+	if err := j.cfg.FS.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for len(j.files.free) > 0 {
+		old := j.files.free[len(j.files.free)-1]
+		j.files.free = j.files.free[:len(j.files.free)-1]
+		if err := old.closeHandle(); err != nil {
+			return nil, err
+		}
+		err := j.cfg.FS.Rename(old.name, tmp)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		return j.cfg.FS.OpenWrite(tmp)
+	}
+	return nil, nil
+}
+
+// nameFiles writes into current which files exist beyond doubt: the open one,
+// the prepared ones, and added.
+func (j *Journal) nameFiles(added *File) error {
+	c := &j.files.current
+	c.Epoch = j.epoch
+	c.CleanFile, c.CleanEnd = 0, 0
+	c.Files = c.Files[:0:0]
+	j.mu.Lock()
+	if n := len(j.mu.files); n > 0 {
+		c.Files = append(c.Files, named{j.mu.files[n-1].ID, j.mu.files[n-1].Nonce})
+	}
+	if f := j.mu.taken; f != nil {
+		c.Files = append(c.Files, named{f.ID, f.Nonce})
+	}
+	for _, f := range j.mu.prepared {
+		c.Files = append(c.Files, named{f.ID, f.Nonce})
+	}
+	j.mu.Unlock()
+	if added != nil {
+		c.Files = append(c.Files, named{added.ID, added.Nonce})
+	}
+	if len(c.Files) > maxNamed {
+		c.Files = c.Files[len(c.Files)-maxNamed:]
+	}
+	return writeCurrent(j.cfg.FS, c)
+}
+
+// takePrepared binds a slot to the next prepared file, and makes one when a
+// poisoned file has used up what was ready. Only the leader calls it.
+func (j *Journal) takePrepared(newSlot bool) (*File, error) {
+	for {
+		j.mu.Lock()
+		if len(j.mu.prepared) > 0 {
+			f := j.mu.prepared[0]
+			j.mu.prepared = j.mu.prepared[1:]
+			j.mu.taken = f
+			if newSlot {
+				j.mu.unbound--
+			}
+			j.bumpLocked()
+			j.mu.Unlock()
+			if last := j.lead.file; last != nil {
+				f.previous, f.previousEnd = last.ID, last.End()
+			}
+			return f, nil
+		}
+		j.mu.Unlock()
+		j.holdMeta()
+		err := j.prepareIfNone()
+		j.releaseMeta()
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (j *Journal) prepareIfNone() error {
+	j.mu.Lock()
+	ready := len(j.mu.prepared) > 0
+	j.mu.Unlock()
+	if ready {
+		return nil
+	}
+	return j.prepareLocked()
+}
+
+// recordEnd writes the exact end of the journal into current, so that the next
+// life goes on in the same file. Without it the end counts as unclean.
+func (j *Journal) recordEnd() error {
+	f := j.lead.file
+	j.mu.Lock()
+	skip := !j.mu.active || j.mu.fatal != nil || f == nil || f.poisoned
+	j.mu.Unlock()
+	if skip {
+		return nil
+	}
+	h, err := f.open()
+	if err != nil {
+		return err
+	}
+	if f.End() < j.lead.end {
+		if err := h.Sync(); err != nil {
+			return fmt.Errorf("sync %s: %w", f.name, err)
+		}
+		f.end.Store(j.lead.end)
+	}
+	j.holdMeta()
+	defer j.releaseMeta()
+	c := &j.files.current
+	if !c.names(f.ID) {
+		c.Files = append([]named{{f.ID, f.Nonce}}, c.Files...)
+	}
+	c.CleanFile, c.CleanEnd = f.ID, f.End()
+	return writeCurrent(j.cfg.FS, c)
+}

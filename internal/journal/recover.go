@@ -1,0 +1,468 @@
+package journal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/aof2/aof/internal/segment"
+)
+
+// Start is where the decisions that a snapshot holds end: the file in which the
+// next one may lie, and the number of the last one. The zero Start is the
+// beginning of the store.
+type Start struct {
+	Seq   uint64
+	File  uint64
+	Epoch uint64
+	Store [16]byte
+}
+
+// Sink is told the decisions of the journal in their order.
+type Sink interface {
+	// Decision folds one decision. An error ends the recovery.
+	Decision(seq uint64, payload []byte) error
+	// Next is the seq behind the last sealed record of a stream, and whether
+	// there is such a stream.
+	Next(ordinal uint32) (next uint64, known bool)
+}
+
+// Found is what recovery found.
+type Found struct {
+	Fresh    bool
+	Clean    bool
+	Store    [16]byte
+	TailFile string
+	TailEnd  int64
+	Torn     int64
+	Scanned  int64
+	Replayed int
+	Damage   []Damage
+	Notes    []string
+	ReadOnly error
+}
+
+// Recovery is a recovery at work: the inspection is done, the lanes do not know
+// yet what the catalog knows.
+type Recovery struct {
+	j     *Journal
+	sink  Sink
+	start Start
+	found Found
+	list  *listing
+
+	chain   []*candidate
+	known   map[uint64]bool // files of the chain
+	nextSeq uint64          // the decision expected next
+	gap     bool            // decisions are missing: none is folded any more
+}
+
+// Recover reads what lies in the journal's directory and folds the decisions
+// behind start into sink. With view it writes nothing and takes nothing for
+// settled; else it syncs what an earlier process may not have. Attach or Close
+// must follow.
+func Recover(cfg Config, start Start, view bool, sink Sink) (*Recovery, error) {
+	j := newJournal(cfg)
+	j.view = view
+	r := &Recovery{j: j, sink: sink, start: start, known: map[uint64]bool{}, nextSeq: start.Seq + 1}
+	if err := r.run(); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+// Found is what was found so far.
+func (r *Recovery) Found() *Found { return &r.found }
+
+func (r *Recovery) run() error {
+	if err := r.read(); err != nil {
+		return err
+	}
+	r.j.mu.lanes[0] = newLane(0, r.start.Seq+1)
+	if err := r.follow(); err != nil {
+		return err
+	}
+	for i, c := range r.chain {
+		if err := r.take(i, c); err != nil {
+			return fmt.Errorf("%s: %w", c.file.name, err)
+		}
+	}
+	return r.finish()
+}
+
+// read reads current and the directory, and settles what a process that did not
+// close may have left.
+func (r *Recovery) read() error {
+	j := r.j
+	var settle error
+	if !j.view {
+		settle = j.settleCurrent()
+	}
+	cur, whole, err := readCurrent(j.cfg.FS)
+	if err != nil {
+		return err
+	}
+	if cur != nil {
+		j.files.current = *cur
+		r.found.Clean = whole && cur.CleanFile != 0
+	}
+	if r.list, err = j.discover(); err != nil {
+		return err
+	}
+	if cur == nil && (len(r.list.files) > 0 || r.start.Seq > 0) {
+		return fmt.Errorf("%s is missing, though there are hot files or snapshots: %w", currentName, segment.ErrDamaged)
+	}
+	if !j.view && !r.found.Clean && settle == nil {
+		if settle = j.settleDisk(r.list); settle == nil {
+			if err := r.closeAll(); err != nil {
+				return err
+			}
+			if r.list, err = j.discover(); err != nil {
+				return err
+			}
+		}
+	}
+	if settle != nil {
+		r.readOnly("the disk does not sync what an earlier process wrote: " + settle.Error())
+	}
+	r.identify(cur)
+	return nil
+}
+
+// settleCurrent does for current and the directory what settleDisk does for hot
+// files.
+func (j *Journal) settleCurrent() error {
+	err := j.settleFile(currentName)
+	if isNotExist(err) {
+		return nil
+	}
+	if err == nil {
+		err = j.cfg.FS.SyncDir(Dir)
+	}
+	return err
+}
+
+// identify makes the store's id and epoch.
+func (r *Recovery) identify(cur *current) {
+	j := r.j
+	if cur == nil {
+		r.found.Fresh = true
+		c := &j.files.current
+		binary.LittleEndian.PutUint64(c.Store[:8], j.cfg.Random())
+		binary.LittleEndian.PutUint64(c.Store[8:], j.cfg.Random())
+		c.NextID, j.epoch = 1, 1
+	} else {
+		j.epoch = max(cur.Epoch, r.start.Epoch)
+		for _, c := range r.list.files {
+			j.epoch = max(j.epoch, c.header.Epoch)
+			j.files.current.NextID = max(j.files.current.NextID, c.file.ID+1)
+		}
+		for id := range r.list.broken {
+			j.files.current.NextID = max(j.files.current.NextID, id+1)
+		}
+		if !r.found.Clean {
+			j.epoch++
+		}
+	}
+	j.files.clean = r.found.Clean
+	r.found.Store = j.files.current.Store
+	r.found.Notes = append(r.found.Notes, r.list.notes...)
+}
+
+// follow makes the chain of files from the start on, each named by the roll frame
+// of the next.
+func (r *Recovery) follow() error {
+	c := r.list.files[r.start.File]
+	if r.start.File == 0 {
+		c = r.list.successor(0)
+	} else if c == nil {
+		r.missing(r.start.File)
+	}
+	for {
+		for c != nil && !r.known[c.file.ID] {
+			r.chain = append(r.chain, c)
+			r.known[c.file.ID] = true
+			c = r.list.successor(c.file.ID)
+		}
+		if c = r.beyondGap(); c == nil {
+			break
+		}
+		r.missing(c.predecessor)
+	}
+	if len(r.chain) == 0 && r.start.Seq == 0 && r.j.files.current.Generation > 0 {
+		return r.checkUnused()
+	}
+	for _, f := range r.j.files.current.Files {
+		if c := r.list.files[f.ID]; c == nil || c.file.Nonce != f.Nonce {
+			r.missing(f.ID)
+		}
+	}
+	return nil
+}
+
+// checkUnused meets a store in which no file was ever taken.
+func (r *Recovery) checkUnused() error {
+	for _, f := range r.j.files.current.Files {
+		if r.list.files[f.ID] == nil {
+			r.missing(f.ID)
+		}
+	}
+	return nil
+}
+
+// beyondGap finds the file behind a missing one: the lowest whose predecessor is
+// not there, though it comes after everything in the chain.
+func (r *Recovery) beyondGap() *candidate {
+	var newest uint64
+	if n := len(r.chain); n > 0 {
+		newest = r.chain[n-1].file.ID
+	}
+	for _, c := range r.list.sorted() {
+		if c.rolls && !r.known[c.file.ID] && c.file.ID > max(newest, r.start.File) &&
+			r.list.files[c.predecessor] == nil && c.predecessor > newest {
+			return c
+		}
+	}
+	return nil
+}
+
+// missing reports a file that must be there. What it held is not known.
+func (r *Recovery) missing(id uint64) {
+	if r.known[id] && r.list.files[id] == nil {
+		return
+	}
+	r.known[id] = true
+	why := r.list.broken[id]
+	switch {
+	case why == "" && r.list.files[id] != nil:
+		why = "it is another file of that name"
+	case why == "":
+		why = "it is missing"
+	}
+	r.add(Damage{File: fileName(id), Problem: "a hot file that was in use cannot be read: " + why})
+	r.readOnly(fmt.Sprintf("%s was in use and cannot be read (%s)", fileName(id), why))
+}
+
+// take reads one file of the chain: the run index of a sealed one, the data of
+// one that is not.
+func (r *Recovery) take(i int, c *candidate) error {
+	end, known := int64(0), false
+	if i+1 < len(r.chain) && r.chain[i+1].predecessor == c.file.ID {
+		end, known = r.chain[i+1].end, true
+	}
+	if c.footer != nil && (!known || c.footer.DataEnd == end) {
+		if i+1 == len(r.chain) {
+			r.add(Damage{File: c.file.name, Offset: c.footer.DataEnd, Problem: "the file that followed this one is missing"})
+			r.readOnly("the newest hot file is missing")
+		}
+		return r.takeSealed(c)
+	}
+	limit, acknowledged := c.file.Size(), int64(0)
+	if known {
+		limit, acknowledged = end, end
+	} else if r.j.files.current.CleanFile == c.file.ID && r.found.Clean {
+		acknowledged = r.j.files.current.CleanEnd
+	}
+	return r.takeOpen(c, acknowledged, limit, known)
+}
+
+// takeOpen scans a file that is not sealed.
+func (r *Recovery) takeOpen(c *candidate, acknowledged, limit int64, followed bool) error {
+	f := c.file
+	v, err := r.j.judge(f, acknowledged, min(limit, f.Size()))
+	if err != nil {
+		return err
+	}
+	if f.Size() < limit {
+		v.damage = append(v.damage, suspect{off: f.Size(), end: limit, reason: "the file is too short"})
+	}
+	r.found.Scanned += v.end
+	f.end.Store(v.end)
+	f.state.Store(uint32(StateRolled))
+	if !followed {
+		f.state.Store(uint32(StateOpen))
+		r.found.Torn = v.torn
+		if r.j.cfg.DurableOnly {
+			v.end = max(segment.HeaderBytes, min(v.end, v.acked))
+		}
+		if r.found.Clean && v.end != acknowledged {
+			r.found.Notes = append(r.found.Notes, fmt.Sprintf("%s was closed at %d and ends at %d", f.name, acknowledged, v.end))
+			r.unclean()
+		}
+	}
+	return r.replay(f, v)
+}
+
+// unclean takes back that the end was clean.
+func (r *Recovery) unclean() {
+	if r.found.Clean {
+		r.found.Clean, r.j.files.clean = false, false
+		r.j.epoch++
+	}
+}
+
+// takeSealed reads the decisions in a sealed file and where its streams end.
+func (r *Recovery) takeSealed(c *candidate) error {
+	f := c.file
+	f.end.Store(c.footer.DataEnd)
+	f.state.Store(uint32(StateRolled))
+	x, err := r.j.index(f)
+	if err != nil {
+		if errors.Is(err, segment.ErrVersion) {
+			return err
+		}
+		r.add(Damage{File: f.name, Offset: c.footer.IndexOff, Length: c.footer.IndexLen, Problem: "the run index does not verify; the data is read instead"})
+		c.footer = nil
+		return r.takeOpen(c, f.End(), f.End(), true)
+	}
+	own, ok, err := x.Find(0)
+	if err == nil && ok && own.Last > r.start.Seq {
+		for _, e := range own.Extents {
+			w := segment.NewWalker(f, f.Nonce, e.Off, e.Off+e.Len, segment.WalkerOptions{})
+			for w.Next() {
+				if err := r.decisions(w); err != nil {
+					return err
+				}
+			}
+			if w.Err() != nil {
+				r.add(Damage{File: f.name, Offset: w.Offset(), Problem: "decisions cannot be read: " + w.Err().Error()})
+			}
+		}
+	}
+	for i := range x.Len() {
+		run, err := x.Run(i)
+		if err != nil {
+			return fmt.Errorf("run index: %w", err)
+		}
+		if run.Ordinal == 0 {
+			continue
+		}
+		if l := r.lane(run.Ordinal); l != nil && run.Last >= l.next {
+			l.next = run.Last + 1
+			l.mu.runs = append(l.mu.runs, newRun(f, StreamRun{First: run.First, Last: run.Last, Bytes: extentsLength(run.Extents)}))
+		}
+	}
+	return nil
+}
+
+// decisions folds the decisions in the walker's frame.
+func (r *Recovery) decisions(w *segment.Walker) error {
+	if w.Frame().Kind != segment.KindControl {
+		return nil
+	}
+	for {
+		if !w.NextRecord() {
+			if err := w.RecordErr(); err != nil {
+				var bad *segment.RecordError
+				if !errors.As(err, &bad) {
+					return err
+				}
+				continue
+			}
+			return nil
+		}
+		rec := w.Record()
+		if rec.Seq < r.nextSeq || r.gap {
+			continue
+		}
+		if rec.Seq > r.nextSeq {
+			r.gap = true
+			r.readOnly(fmt.Sprintf("decisions %d..%d are missing", r.nextSeq, rec.Seq-1))
+			continue
+		}
+		if err := r.sink.Decision(rec.Seq, rec.Payload); err != nil {
+			return fmt.Errorf("decision %d: %w", rec.Seq, err)
+		}
+		r.nextSeq++
+		r.found.Replayed++
+		r.j.mu.lanes[0].next = r.nextSeq
+	}
+}
+
+// lane returns the lane of a stream that the decisions so far know, or nil.
+func (r *Recovery) lane(ordinal uint32) *Lane {
+	if l := r.j.mu.lanes[ordinal]; l != nil {
+		return l
+	}
+	next, known := r.sink.Next(ordinal)
+	if !known {
+		return nil
+	}
+	l := newLane(ordinal, next)
+	r.j.mu.lanes[ordinal] = l
+	return l
+}
+
+// finish says where the journal ends and what becomes of files outside the chain.
+func (r *Recovery) finish() error {
+	if n := len(r.chain); n > 0 {
+		tail := r.chain[n-1].file
+		r.j.files.tail = tail
+		r.j.lead.file, r.j.lead.end = tail, tail.End()
+		r.found.TailFile, r.found.TailEnd = tail.name, tail.End()
+	}
+	if r.found.Clean && (r.j.files.tail == nil || r.j.files.tail.ID != r.j.files.current.CleanFile) {
+		r.unclean()
+	}
+	for _, c := range r.list.sorted() {
+		if r.known[c.file.ID] || c.file.ID < r.start.File || c.footer != nil {
+			continue
+		}
+		if err := r.leftover(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leftover is a file that was prepared and not taken, or given up before anything
+// in it was acknowledged. If a frame in it says otherwise, the journal has lost
+// its thread, and takes no appends.
+func (r *Recovery) leftover(c *candidate) error {
+	f := c.file
+	if r.found.Clean && !c.rolls && c.header.Capacity == r.j.cfg.FileSize && r.j.files.current.names(f.ID) {
+		r.j.mu.prepared = append(r.j.mu.prepared, f)
+		return nil
+	}
+	w := segment.NewWalker(f, f.Nonce, segment.HeaderBytes, f.Size(), segment.WalkerOptions{Window: scanWindow})
+	for w.Next() || w.Resync() {
+		if fr := w.Frame(); fr.Watermark > segment.HeaderBytes {
+			r.add(Damage{File: f.name, Offset: fr.Offset, Problem: "acknowledged frames in a file whose beginning does not verify"})
+			r.readOnly(f.name + " holds acknowledged frames and its beginning does not verify")
+			return f.closeHandle()
+		}
+	}
+	var invalid *segment.InvalidError
+	if err := w.Err(); err != nil && !errors.As(err, &invalid) {
+		return err
+	}
+	if err := f.closeHandle(); err != nil {
+		return err
+	}
+	r.j.files.free = append(r.j.files.free, f)
+	return nil
+}
+
+func (r *Recovery) add(d Damage) { r.found.Damage = append(r.found.Damage, d) }
+
+// readOnly notes the first reason for taking no appends.
+func (r *Recovery) readOnly(why string) {
+	if r.found.ReadOnly == nil {
+		r.found.ReadOnly = fmt.Errorf("%w: %s", ErrReadOnly, why)
+	}
+}
+
+// Close gives up the recovery.
+func (r *Recovery) Close() error { return r.closeAll() }
+
+// closeAll closes what discover opened.
+func (r *Recovery) closeAll() error {
+	if r.list == nil {
+		return nil
+	}
+	var errs []error
+	for _, c := range r.list.files {
+		errs = append(errs, c.file.closeHandle())
+	}
+	return errors.Join(errs...)
+}
