@@ -1,0 +1,147 @@
+package coordinator
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"sort"
+	"strings"
+
+	"github.com/aof2/aof/internal/catalog"
+	"github.com/aof2/aof/internal/fsys"
+)
+
+// SnapshotDir is the directory of the catalog snapshots.
+const SnapshotDir = "snapshot"
+
+// keptSnapshots is how many there are: the newest, and one for when it is damaged.
+const keptSnapshots = 2
+
+// maxSnapshotBytes bounds what is read into memory on the word of a file's size.
+const maxSnapshotBytes = 1 << 30
+
+// SnapshotFile is a snapshot that verified.
+type SnapshotFile struct {
+	Name     string
+	Position catalog.Position
+	Store    [16]byte
+	Catalog  *catalog.Catalog
+	serial   uint64
+}
+
+// snapshotName orders snapshots: by the decision they hold last, then by the
+// order in which they were written.
+func snapshotName(seq, serial uint64) string {
+	return fmt.Sprintf("%s/%016x-%04x", SnapshotDir, seq, serial&0xffff)
+}
+
+// LoadSnapshots reads the snapshots there are, the newest last, and says what is
+// wrong with those that do not verify. A snapshot of a newer version is an error.
+func LoadSnapshots(fsy fsys.FS) (good []SnapshotFile, problems []string, err error) {
+	entries, err := fsy.List(SnapshotDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("list %s: %w", SnapshotDir, err)
+	}
+	for _, e := range entries {
+		name := SnapshotDir + "/" + e.Name
+		var seq, serial uint64
+		if strings.HasSuffix(e.Name, ".tmp") {
+			continue
+		}
+		if n, err := fmt.Sscanf(e.Name, "%016x-%04x", &seq, &serial); err != nil || n != 2 || name != snapshotName(seq, serial) || e.Dir {
+			problems = append(problems, name+" is not a file of this store and is left alone")
+			continue
+		}
+		s, err := readSnapshot(fsy, name)
+		switch {
+		case errors.Is(err, catalog.ErrVersion):
+			return nil, nil, fmt.Errorf("%s: %w", name, err)
+		case errors.Is(err, catalog.ErrMalformed):
+			problems = append(problems, name+" does not verify and is not used")
+			continue
+		case err != nil:
+			return nil, nil, err
+		}
+		s.serial = serial
+		good = append(good, s)
+	}
+	sort.SliceStable(good, func(i, k int) bool {
+		a, b := good[i], good[k]
+		if a.Position.Seq != b.Position.Seq {
+			return a.Position.Seq < b.Position.Seq
+		}
+		return a.serial < b.serial
+	})
+	return good, problems, nil
+}
+
+func readSnapshot(fsy fsys.FS, name string) (s SnapshotFile, err error) {
+	f, err := fsy.Open(name)
+	if err != nil {
+		return s, fmt.Errorf("open %s: %w", name, err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	size, err := f.Size()
+	if err != nil {
+		return s, fmt.Errorf("size of %s: %w", name, err)
+	}
+	if size > maxSnapshotBytes {
+		return s, fmt.Errorf("%s has %d bytes: %w", name, size, catalog.ErrMalformed)
+	}
+	b := make([]byte, size)
+	if n, err := f.ReadAt(b, 0); err != nil && !errors.Is(err, io.EOF) {
+		return s, fmt.Errorf("read %s: %w", name, err)
+	} else if int64(n) < size {
+		return s, fmt.Errorf("%s became shorter: %w", name, catalog.ErrMalformed)
+	}
+	s.Name = name
+	s.Catalog, s.Position, s.Store, err = catalog.DecodeSnapshot(b)
+	return s, err
+}
+
+// writeSnapshot writes a snapshot as .tmp, syncs, renames and syncs the
+// directory.
+func writeSnapshot(fsy fsys.FS, name string, b []byte) (err error) {
+	tmp := name + ".tmp"
+	if err := fsy.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := fsy.Create(tmp)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(b, 0)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = fsy.Rename(tmp, name)
+	}
+	if err == nil {
+		return fsy.SyncDir(SnapshotDir)
+	}
+	return errors.Join(err, fsy.Remove(tmp))
+}
+
+// RemoveLeftovers removes unfinished snapshots of our own naming.
+func RemoveLeftovers(fsy fsys.FS) error {
+	entries, err := fsy.List(SnapshotDir)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name, ".tmp") && !e.Dir {
+			if err := fsy.Remove(SnapshotDir + "/" + e.Name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
+}
