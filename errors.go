@@ -1,0 +1,149 @@
+package aof
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/aof2/aof/internal/mark"
+)
+
+// Errors that callers act on; compare with errors.Is. docs/errors.md lists them
+// with what to do.
+var (
+	// ErrWouldBlock is matched by every WouldBlockError.
+	ErrWouldBlock = errors.New("aof: would block")
+	// ErrClosed: the store or the reader has been closed.
+	ErrClosed = errors.New("aof: closed")
+	// ErrNotFound: there is no such store or stream.
+	ErrNotFound = errors.New("aof: not found")
+	// ErrExists: a stream of that name exists.
+	ErrExists = errors.New("aof: exists already")
+	// ErrInvalid: an argument can never be right; change it.
+	ErrInvalid = errors.New("aof: invalid")
+	// ErrTrimmed is matched by every TrimmedError.
+	ErrTrimmed = errors.New("aof: trimmed")
+	// ErrTooLarge: the record or batch is over its limit and never fits.
+	ErrTooLarge = errors.New("aof: too large")
+	// ErrFull: the disk has no room for another hot file. Free space, or trim
+	// streams, and append again; the store needs no restart.
+	ErrFull = errors.New("aof: full")
+	// ErrLocked is matched by every LockedError.
+	ErrLocked = errors.New("aof: locked")
+	// ErrCorrupt is matched by every CorruptError.
+	ErrCorrupt = errors.New("aof: corrupt")
+	// ErrReadOnly: the store takes no appends, because its disk failed or
+	// because what it found at open must be looked at first. Reads go on.
+	ErrReadOnly = errors.New("aof: read-only")
+	// ErrVersion: the directory was written by a newer version of this package.
+	// Nothing was touched; open it with that version.
+	ErrVersion = errors.New("aof: written by a newer version")
+)
+
+// BlockKind is why a call would have to wait.
+type BlockKind uint8
+
+// The kinds of waiting.
+const (
+	// BlockRollover: the next hot file is not prepared yet.
+	BlockRollover BlockKind = iota + 1
+	// BlockFlush: as many bytes as allowed are accepted and not yet on disk.
+	BlockFlush
+	// BlockHydration: the records are being fetched from disk.
+	BlockHydration
+	// BlockTail: there is no further record yet.
+	BlockTail
+)
+
+// String is the kind in one word.
+func (k BlockKind) String() string {
+	switch k {
+	case BlockRollover:
+		return "rollover"
+	case BlockFlush:
+		return "flush"
+	case BlockHydration:
+		return "hydration"
+	case BlockTail:
+		return "tail"
+	}
+	return "unknown"
+}
+
+// WouldBlockError says why a Try call did not go on. The call had no effect.
+type WouldBlockError struct {
+	Kind BlockKind
+
+	mark   *mark.Mark
+	target uint64
+}
+
+func (e *WouldBlockError) Error() string { return "aof: would block: " + e.Kind.String() }
+
+// Is matches ErrWouldBlock.
+func (e *WouldBlockError) Is(target error) bool { return target == ErrWouldBlock }
+
+// Ready is closed when trying again is worthwhile, or when the store closes. It
+// is a hint, not a promise: another caller may have been faster.
+func (e *WouldBlockError) Ready() <-chan struct{} { return e.mark.Reached(e.target) }
+
+// UnsettledError says that records First..Last were accepted and that it is not
+// known whether they are durable: the wait for that ended with Err. Do not append
+// them again; WaitDurable(Last) settles it while the store is open.
+type UnsettledError struct {
+	First, Last Seq
+	Err         error
+}
+
+func (e *UnsettledError) Error() string {
+	return fmt.Sprintf("aof: records %d..%d accepted, durability unknown: %v", e.First, e.Last, e.Err)
+}
+
+// Unwrap is what ended the wait.
+func (e *UnsettledError) Unwrap() error { return e.Err }
+
+// TrimmedError says that the wanted record is gone; First is the oldest there is.
+type TrimmedError struct {
+	First Seq
+}
+
+func (e *TrimmedError) Error() string {
+	return fmt.Sprintf("aof: trimmed: the first record is now %d", e.First)
+}
+
+// Is matches ErrTrimmed.
+func (e *TrimmedError) Is(target error) bool { return target == ErrTrimmed }
+
+// CorruptError is damage that was found where data should be. Records
+// First..Last of Stream cannot be read; everything else can. First 0 means that
+// the damage could not be attributed to records.
+type CorruptError struct {
+	File        string // relative to the store's directory
+	Offset      int64
+	Stream      string
+	First, Last Seq
+	Problem     string
+}
+
+func (e *CorruptError) Error() string {
+	s := fmt.Sprintf("aof: corrupt: %s at offset %d: %s", e.File, e.Offset, e.Problem)
+	if e.First != 0 {
+		s += fmt.Sprintf(" (stream %q, records %d..%d)", e.Stream, e.First, e.Last)
+	}
+	return s
+}
+
+// Is matches ErrCorrupt.
+func (e *CorruptError) Is(target error) bool { return target == ErrCorrupt }
+
+// LockedError says who holds the store.
+type LockedError struct {
+	Dir    string
+	Holder string // pid, host and since when, as the holder wrote it
+}
+
+func (e *LockedError) Error() string {
+	return fmt.Sprintf("aof: locked: %s is in use by %s", e.Dir, e.Holder)
+}
+
+// Is matches ErrLocked.
+func (e *LockedError) Is(target error) bool { return target == ErrLocked }
