@@ -1,0 +1,315 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/aof2/aof"
+)
+
+const appendLong = `Append one record per line, from the files in the order given or from stdin, and
+create the stream when it does not exist. "-" is stdin.
+
+The exit code is 0 only when every record is durable; on any failure stderr says
+how many are. The bytes between two delimiters are the record, whatever they are:
+a carriage return stays, an empty line is an empty record, and a last line without
+a delimiter counts. Each file ends its last record.`
+
+const appendExample = `  aof append orders orders.txt more.txt
+  tail -F /var/log/syslog | aof append syslog
+  find . -print0 | aof append files --null
+  aof append letters --delimiter '\n\n' --json < letters.txt`
+
+// The most that goes into one batch; a single record may be larger.
+const (
+	maxBatchRecords = 8 << 10
+	maxBatchBytes   = 1 << 20
+)
+
+func (a *app) appendCommand() *cobra.Command {
+	var delimiter string
+	var null bool
+	cmd := &cobra.Command{
+		Use:     "append STREAM [FILE...]",
+		Short:   "Append a record per line and wait until all are durable",
+		Long:    appendLong,
+		Example: appendExample,
+		Args:    arguments(1, -1, "STREAM [FILE...]"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			sep, err := parseDelimiter(delimiter)
+			switch {
+			case null && cmd.Flags().Changed("delimiter"):
+				return usagef("give one of them", "--null and --delimiter exclude each other")
+			case null:
+				sep = []byte{0}
+			case err != nil:
+				return err
+			}
+			return a.append(cmd.Context(), args[0], args[1:], sep)
+		},
+	}
+	cmd.Flags().StringVarP(&delimiter, "delimiter", "d", `\n`, "what ends a record; escapes as in Go strings")
+	cmd.Flags().BoolVarP(&null, "null", "0", false, "a NUL byte ends a record")
+	return a.jsonFlag(cmd)
+}
+
+// appended is the report of the verb.
+type appended struct {
+	Stream  string  `json:"stream"`
+	First   aof.Seq `json:"first"` // 0 when nothing was appended
+	Last    aof.Seq `json:"last"`
+	Records uint64  `json:"records"`
+	Bytes   int64   `json:"bytes"`
+	Seconds float64 `json:"seconds"`
+}
+
+func (a *app) append(ctx context.Context, name string, files []string, delimiter []byte) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
+	inputs, err := a.openInputs(files)
+	if err != nil {
+		return err
+	}
+	defer inputs.close()
+	return a.withStore(ctx, true, func(s *aof.Store) error {
+		stream, err := openStream(ctx, s, name)
+		if err != nil {
+			return err
+		}
+		ap := &appender{stream: stream, progress: a.newProgress(), start: time.Now()}
+		failed := ap.all(ctx, inputs, delimiter)
+		ap.progress.done()
+		unsettled := ap.settle(ctx)
+		if unsettled == nil && (failed == nil || ap.done.Records > 0) {
+			unsettled = a.report(ap.done, ap.text)
+		}
+		return ap.explain(ctx, failed, unsettled)
+	})
+}
+
+// openStream opens the stream and creates it when it does not exist.
+func openStream(ctx context.Context, s *aof.Store, name string) (*aof.Stream, error) {
+	stream, err := s.Stream(ctx, name)
+	if errors.Is(err, aof.ErrNotFound) {
+		return s.CreateStream(ctx, name, nil)
+	}
+	return stream, err
+}
+
+// input is one place that records come from.
+type input struct {
+	name string
+	r    io.Reader
+}
+
+type inputs []input
+
+// openInputs opens everything before anything is appended, so that a misspelt
+// name changes nothing.
+func (a *app) openInputs(files []string) (inputs, error) {
+	if len(files) == 0 {
+		files = []string{"-"}
+	}
+	var ins inputs
+	for _, name := range files {
+		if name == "-" {
+			ins = append(ins, input{"stdin", a.in})
+			continue
+		}
+		f, err := os.Open(name)
+		if err == nil {
+			ins = append(ins, input{name, f})
+			if info, statErr := f.Stat(); statErr == nil && info.IsDir() {
+				err = usagef("name its files: aof append STREAM "+name+"/*", "%s is a directory", name)
+			}
+		}
+		if err != nil {
+			ins.close()
+			return nil, err
+		}
+	}
+	return ins, nil
+}
+
+func (ins inputs) close() {
+	for _, in := range ins {
+		if f, ok := in.r.(*os.File); ok && f != os.Stdin {
+			f.Close()
+		}
+	}
+}
+
+// appender moves records from inputs into one stream. It accepts batch after
+// batch without waiting for the disk, so that reading, copying and syncing
+// overlap; settle waits for all of them at the end.
+type appender struct {
+	stream   *aof.Stream
+	progress *progress
+	start    time.Time
+	done     appended // accepted so far; durable once settle returned nil
+
+	in       string // the input being read
+	accepted uint64 // records of that input
+	batch    aof.Batch
+	bytes    int
+}
+
+// all appends every record of every input.
+func (ap *appender) all(ctx context.Context, ins inputs, delimiter []byte) error {
+	ap.batch.Ack = aof.AckAccepted
+	ap.done.Stream = ap.stream.Name()
+	for _, in := range ins {
+		ap.in, ap.accepted = in.name, 0
+		if err := ap.input(ctx, in.r, delimiter); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (ap *appender) input(ctx context.Context, r io.Reader, delimiter []byte) error {
+	stop := make(chan struct{})
+	defer close(stop)
+	chunks := readAhead(r, stop)
+	records := splitter{delimiter: delimiter, limit: aof.DefaultMaxRecord}
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case c := <-chunks:
+			records.feed(c.data)
+			records.ended = errors.Is(c.err, io.EOF)
+			if err := ap.take(ctx, &records); err != nil || records.ended {
+				return err
+			}
+			if c.err != nil {
+				return fmt.Errorf("read %s: %w", ap.in, c.err)
+			}
+			ap.progress.show("%s: %s, %s", ap.in, plural(ap.done.Records, "record"), sizeText(ap.done.Bytes))
+		}
+	}
+}
+
+// take appends the complete records, in batches.
+func (ap *appender) take(ctx context.Context, records *splitter) error {
+	for {
+		record, ok, long := records.next()
+		if long {
+			if err := ap.flush(ctx); err != nil {
+				return err
+			}
+			return &tooLongError{number: ap.accepted + 1, limit: records.limit}
+		}
+		if !ok {
+			return ap.flush(ctx)
+		}
+		if len(ap.batch.Records) == maxBatchRecords || ap.bytes+len(record) > maxBatchBytes {
+			if err := ap.flush(ctx); err != nil {
+				return err
+			}
+		}
+		ap.batch.Records = append(ap.batch.Records, aof.Entry{Data: record})
+		ap.bytes += len(record)
+	}
+}
+
+// flush hands the gathered records to the store. By the law of append they are
+// counted exactly when a seq came back.
+func (ap *appender) flush(ctx context.Context) error {
+	n := len(ap.batch.Records)
+	if n == 0 {
+		return nil
+	}
+	first, err := ap.stream.AppendBatch(ctx, &ap.batch)
+	if first > 0 {
+		if ap.done.First == 0 {
+			ap.done.First = first
+		}
+		ap.done.Last = first + aof.Seq(n) - 1
+		ap.done.Records += uint64(n)
+		ap.done.Bytes += int64(ap.bytes)
+		ap.accepted += uint64(n)
+	}
+	clear(ap.batch.Records)
+	ap.batch.Records, ap.bytes = ap.batch.Records[:0], 0
+	return err
+}
+
+// settle waits until everything accepted is durable. A signal does not end this
+// wait, because it is one sync long and tells the user where to go on; a second
+// signal ends the process.
+func (ap *appender) settle(ctx context.Context) error {
+	if ap.done.Last == 0 {
+		ap.done.Seconds = time.Since(ap.start).Seconds()
+		return nil
+	}
+	err := ap.stream.WaitDurable(context.WithoutCancel(ctx), ap.done.Last)
+	ap.done.Seconds = time.Since(ap.start).Seconds()
+	return err
+}
+
+// explain joins what failed with how far the work came.
+func (ap *appender) explain(ctx context.Context, failed, unsettled error) error {
+	if failed == nil && unsettled == nil {
+		return nil
+	}
+	err := failed
+	if err == nil {
+		err = unsettled
+	}
+	var out *outputFailure
+	if errors.As(err, &out) {
+		return err
+	}
+	var long *tooLongError
+	if errors.As(err, &long) {
+		err = &failure{
+			code: exitUsage, err: err, what: ap.in + ": " + long.Error(),
+			do: fmt.Sprintf("shorten or split record %d of %s", long.number, ap.in),
+		}
+	}
+	durable := ap.durable()
+	far := fmt.Sprintf("%s durable in stream %s", isAre(durable, "record"), quoteName(ap.done.Stream))
+	if durable > 0 {
+		far += fmt.Sprintf(" (%s)", seqRange(ap.done.First, ap.done.First+aof.Seq(durable)-1))
+	}
+	lost := ap.done.Records - durable
+	do := fmt.Sprintf("go on with record %d of %s", ap.accepted-min(lost, ap.accepted)+1, ap.in)
+	if lost > ap.accepted {
+		do = fmt.Sprintf("go on with record %d of all the input", durable+1)
+	}
+	return &stoppedError{far: far, do: do, err: err}
+}
+
+// durable counts the accepted records that are known to be durable.
+func (ap *appender) durable() uint64 {
+	end := min(ap.stream.Bounds().Durable, ap.done.Last)
+	if ap.done.First == 0 || end < ap.done.First {
+		return 0
+	}
+	return uint64(end + 1 - ap.done.First)
+}
+
+func isAre(n uint64, noun string) string {
+	if n == 1 {
+		return "1 " + noun + " is"
+	}
+	return plural(n, noun) + " are"
+}
+
+func (ap *appender) text(w io.Writer) {
+	d := ap.done
+	if d.Records == 0 {
+		fmt.Fprintf(w, "%s: nothing to append\n", quoteName(d.Stream))
+		return
+	}
+	fmt.Fprintf(w, "%s: %s durable, %s, %s, %.3f s\n", quoteName(d.Stream),
+		isAre(d.Records, "record"), seqRange(d.First, d.Last), sizeText(d.Bytes), d.Seconds)
+}

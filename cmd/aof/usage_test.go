@@ -1,0 +1,117 @@
+package main
+
+import (
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+func TestCloseWordsAreSuggested(t *testing.T) {
+	verbs := []string{"append", "cat", "ls", "info", "segments", "verify", "seal", "trim", "rm", "version", "demo"}
+	for word, want := range map[string]string{
+		"apend": "append", "appned": "append", "cta": "cat", "verfy": "verify", "seg": "segments", "ver": "verify",
+		"verzion": "version", "trmi": "trim", "l": "ls",
+	} {
+		if got := suggest("%s", word, verbs, "no"); got != "did you mean "+want+"? no" {
+			t.Errorf("%q: %q, want %q", word, got, want)
+		}
+	}
+	for _, word := range []string{"", "frobnicate", "push", "xyz"} {
+		if got := suggest("%s", word, verbs, "no"); got != "no" {
+			t.Errorf("%q: %q, want no suggestion", word, got)
+		}
+	}
+}
+
+func TestDistanceCountsEdits(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want int
+	}{
+		{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"abc", "abc", 0}, {"abc", "abd", 1}, {"abc", "acb", 1}, {"kitten", "sitting", 3},
+	} {
+		if got := distance(c.a, c.b); got != c.want {
+			t.Errorf("from %q to %q: %d, want %d", c.a, c.b, got, c.want)
+		}
+	}
+}
+
+func TestEveryVerbHasHelpWithExamples(t *testing.T) {
+	c := newCLI(t)
+	root := (&app{err: io.Discard}).rootCommand()
+	for _, verb := range root.Commands() {
+		if verb.Hidden || verb.Name() == "help" || verb.Name() == "completion" {
+			continue
+		}
+		for _, args := range [][]string{{verb.Name(), "--help"}, {"help", verb.Name()}} {
+			help := c.ok(args...)
+			for _, want := range []string{"Examples:", "aof " + verb.Name(), "--dir"} {
+				if !strings.Contains(help, want) {
+					t.Errorf("aof %s lacks %q", strings.Join(args, " "), want)
+				}
+			}
+		}
+		if reports(verb) && verb.Flags().Lookup("json") == nil {
+			t.Errorf("aof %s reports and has no --json", verb.Name())
+		}
+	}
+	if help := c.ok("--help"); !strings.Contains(help, "Exit codes: 0 done; 1 damage") || strings.Contains(help, "demo-writer") {
+		t.Errorf("the help of the program:\n%s", help)
+	}
+}
+
+// reports is every verb but cat, whose output is the records.
+func reports(verb *cobra.Command) bool { return verb.Name() != "cat" }
+
+func TestWrongUsageExitsWithTwoAndSaysWhatToDo(t *testing.T) {
+	c := newCLI(t)
+	for _, u := range []struct {
+		args  []string
+		texts []string
+	}{
+		{nil, []string{"no verb was given", "aof --help"}},
+		{[]string{"apend", "x"}, []string{`unknown verb "apend"`, "did you mean `aof append`?"}},
+		{[]string{"frobnicate"}, []string{`unknown verb "frobnicate"`, "aof --help"}},
+		{[]string{"--dir", "d", "lss"}, []string{`unknown verb "lss"`, "aof ls"}},
+		{[]string{"frobnicate", "--zap"}, []string{`unknown verb "frobnicate"`}},
+		{[]string{"help", "catt"}, []string{`unknown verb "catt"`, "aof cat"}},
+		{[]string{"ls", "--jsno"}, []string{"unknown flag: --jsno", "did you mean --json?"}},
+		{[]string{"cat", "x", "-z"}, []string{"unknown shorthand flag: 'z'", "--"}},
+		{[]string{"--version"}, []string{"did you mean `aof version`?"}},
+		{[]string{"ls", "x"}, []string{"does not know what to do with x", "usage: aof ls"}},
+		{[]string{"cat"}, []string{"aof cat wants STREAM"}},
+		{[]string{"cat", "x", "two words"}, []string{`does not know what to do with "two words"`}},
+		{[]string{"append"}, []string{"aof append wants STREAM [FILE...]"}},
+		{[]string{"info"}, []string{"aof info wants STREAM"}},
+		{[]string{"cat", "x", "--from", "-1"}, []string{`"-1"`, "--from", "whole number, 1 or more"}},
+		{[]string{"cat", "x", "--from", "0"}, []string{"whole number, 1 or more"}},
+		{[]string{"cat", "x", "--from", "1.5"}, []string{"whole number"}},
+		{[]string{"cat", "x", "--from", "99999999999999999999"}, []string{"whole number"}},
+		{[]string{"cat", "x", "--to", "0"}, []string{"--to", "1 or more"}},
+		{[]string{"cat", "x", "--limit", "ten"}, []string{"--limit", "1 or more"}},
+		{[]string{"cat", "x", "--last", "-3"}, []string{"--last", "0 or more"}},
+		{[]string{"cat", "x", "--from"}, []string{"flag needs an argument: --from"}},
+		{[]string{"cat", "x", "--from", "1", "--last", "1"}, []string{"--from and --last exclude each other"}},
+		{[]string{"cat", "x", "--from", "5", "--to", "4"}, []string{"--to 4 is before --from 5"}},
+		{[]string{"cat", "x", "-f", "--read-only"}, []string{"--follow and --read-only"}},
+		{[]string{"cat", "x", "--format", "yaml"}, []string{"--format", "wants one of: raw, json"}},
+		{[]string{"append", "x", "--delimiter", ""}, []string{"--delimiter is empty"}},
+		{[]string{"append", "x", "--delimiter", `\q`}, []string{"--delimiter"}},
+		{[]string{"append", "x", "-0", "-d", ";"}, []string{"--null and --delimiter exclude each other"}},
+		{[]string{"trim", "x"}, []string{"wants --before SEQ"}},
+		{[]string{"trim", "x", "--before", "0"}, []string{"--before", "1 or more"}},
+		{[]string{"trim", "x", "--before", "soon"}, []string{"--before"}},
+		{[]string{"demo", "--size", "0"}, []string{"--size", "1 or more"}},
+		{[]string{"ls", "--dir", ""}, []string{`--dir "" is not a directory name`}},
+		{[]string{"append", "x", "--dir", program}, []string{"is not a directory"}},
+	} {
+		t.Run(strings.Join(u.args, " "), func(t *testing.T) {
+			c := &cli{t: t, dir: c.dir}
+			if r := c.fails(exitUsage, u.texts, u.args...); r.stdout != "" {
+				t.Errorf("stdout is %q", r.stdout)
+			}
+		})
+	}
+}
