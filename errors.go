@@ -88,13 +88,17 @@ func (e *WouldBlockError) Ready() <-chan struct{} { return e.mark.Reached(e.targ
 
 // UnsettledError says that records First..Last were accepted and that it is not
 // known whether they are durable: the wait for that ended with Err. Do not append
-// them again; WaitDurable(Last) settles it while the store is open.
+// them again; WaitDurable(Last) settles it while the store is open. Of a stream's
+// creation, deletion or trim it says the same, and First is 0.
 type UnsettledError struct {
 	First, Last Seq
 	Err         error
 }
 
 func (e *UnsettledError) Error() string {
+	if e.First == 0 {
+		return fmt.Sprintf("aof: accepted, durability unknown: %v", e.Err)
+	}
 	return fmt.Sprintf("aof: records %d..%d accepted, durability unknown: %v", e.First, e.Last, e.Err)
 }
 

@@ -2,6 +2,10 @@ package aof
 
 import "time"
 
+// FormatVersion is the version of what this package writes to disk. It opens no
+// directory that says it needs a newer one.
+const FormatVersion = 1
+
 // Seq numbers the records of one stream: 1, 2, 3 and so on. 0 means none.
 type Seq uint64
 
@@ -76,6 +80,7 @@ type Recovery struct {
 	Torn     int64    // bytes behind it that were written and never acknowledged
 	Damage   []Damage // acknowledged bytes that do not verify
 	Notes    []string // what else is worth knowing, one sentence each
+	Steps    []string // how Open found its way, one sentence each: for whoever looks into a case
 	ReadOnly error    // why the store takes no appends, or nil
 }
 
@@ -147,5 +152,7 @@ type Stats struct {
 	Recycled   uint64
 	Snapshots  uint64
 	Poisoned   uint64
+	Prepared   uint64 // hot files made ready
+	Reused     uint64 // those of them that were recycled ones, whose blocks sync faster
 	WouldBlock map[BlockKind]uint64
 }

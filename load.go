@@ -126,23 +126,27 @@ func attachments(cat *catalog.Catalog) ([]journal.SealedFile, []journal.StreamSt
 func report(f *journal.Found, cat *catalog.Catalog, snapshot string, problems []string) Recovery {
 	r := Recovery{
 		Clean: f.Clean, Fresh: f.Fresh, Snapshot: snapshot, Replayed: f.Replayed, Scanned: f.Scanned,
-		TailFile: f.TailFile, TailEnd: f.TailEnd, Torn: f.Torn, Notes: slices.Concat(problems, f.Notes),
+		TailFile: f.TailFile, TailEnd: f.TailEnd, Torn: f.Torn, Notes: slices.Concat(problems, f.Notes), Steps: f.Steps,
 	}
 	if f.ReadOnly != nil {
 		r.ReadOnly = translate(f.ReadOnly)
 	}
 	for _, d := range f.Damage {
-		r.Damage = append(r.Damage, publicDamage(d, cat))
+		s, _ := cat.ByOrdinal(d.Ordinal)
+		r.Damage = append(r.Damage, publicDamage(d, s.Name))
 	}
 	return r
 }
 
-func publicDamage(d journal.Damage, cat *catalog.Catalog) Damage {
-	name := ""
-	if s, ok := cat.ByOrdinal(d.Ordinal); ok {
-		name = s.Name
+// publicDamage tells in public words of damage to records of the named stream, or
+// to one of the store's own decisions.
+func publicDamage(d journal.Damage, stream string) Damage {
+	p := Damage{File: d.File, Offset: d.Offset, Length: d.Length, Stream: stream, First: Seq(d.First), Last: Seq(d.Last), Problem: d.Problem}
+	if d.Ordinal == 0 && d.First != 0 {
+		p.First, p.Last = 0, 0
+		p.Problem = fmt.Sprintf("decision %d of the store: %s", d.First, d.Problem)
 	}
-	return Damage{File: d.File, Offset: d.Offset, Length: d.Length, Stream: name, First: Seq(d.First), Last: Seq(d.Last), Problem: d.Problem}
+	return p
 }
 
 // refuseForeign refuses a directory that holds other things and no store, so that

@@ -79,6 +79,9 @@ func (o *Options) withDefaults() (Options, error) {
 		return c, invalidf("MaxBatch %d does not fit into a hot file of %d bytes, which has room for batches up to %d", c.MaxBatch, c.HotFileSize, room)
 	}
 	largest := recordRoom(c.MaxBatch)
+	if largest < 1 {
+		return c, invalidf("MaxBatch %d has no room for a record; at least %d is needed", c.MaxBatch, c.MaxBatch+1-largest)
+	}
 	setDefault(&c.MaxRecord, min(DefaultMaxRecord, largest))
 	if c.MaxRecord > largest {
 		return c, invalidf("MaxRecord %d does not fit into a batch of MaxBatch %d bytes, which has room for %d", c.MaxRecord, c.MaxBatch, largest)

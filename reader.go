@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"time"
 
@@ -80,7 +81,7 @@ func (r *Reader) check(seq Seq, b Bounds) error {
 // Seek makes seq the record that is read next. The errors are those of
 // Stream.Reader; the reader then stays where it was.
 func (r *Reader) Seek(seq Seq) error {
-	if r.closed {
+	if r.closed || r.j.Closed() {
 		return ErrClosed
 	}
 	if seq == 0 {
@@ -159,7 +160,7 @@ func (r *Reader) gone() error {
 // fetch it and answers WouldBlock(Hydration), or WouldBlock(Tail) where there is
 // no further record yet. Behind ReaderOptions.To it is io.EOF.
 func (r *Reader) TryNext() (Record, error) {
-	if f := r.fetch; f != nil {
+	if f := r.fetch; f != nil && !r.closed {
 		if f.done.At() == 0 && !f.done.Ended() {
 			return Record{}, &WouldBlockError{Kind: BlockHydration, mark: &f.done, target: 1}
 		}
@@ -171,14 +172,14 @@ func (r *Reader) TryNext() (Record, error) {
 	rec, err := r.step()
 	if !errors.Is(err, errFill) {
 		var b *WouldBlockError
-		if errors.As(err, &b) && r.fetches != nil {
+		if errors.As(err, &b) {
 			r.fetches.tails.Add(1)
 		}
 		return rec, err
 	}
 	f := &fetch{}
 	cursor := r.cursor
-	if r.fetches == nil || !r.fetches.run(func() {
+	if !r.fetches.run(func() {
 		f.err = cursor.Fill()
 		f.done.Advance(1)
 	}) {
@@ -246,6 +247,8 @@ func (r *Reader) translate(err error) error {
 	var d *journal.DamageError
 	var t *journal.TrimmedError
 	switch {
+	case errors.Is(err, journal.ErrClosed) || r.j.Closed() && errors.Is(err, fs.ErrClosed):
+		return ErrClosed
 	case errors.As(err, &d):
 		return &CorruptError{File: d.File, Offset: d.Offset, Stream: r.name, First: Seq(d.First), Last: Seq(d.Last), Problem: d.Problem}
 	case errors.As(err, &t):

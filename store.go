@@ -96,6 +96,9 @@ func (s *Store) open() error {
 	})
 	s.journal.Start()
 	s.coordinator.Start()
+	for _, d := range s.recovery.Damage {
+		s.events.damage(d)
+	}
 	if !s.recovery.Clean && !s.recovery.Fresh || len(s.recovery.Damage) > 0 {
 		s.events.emit(Event{Kind: EventRecovered, Err: s.recovery.ReadOnly,
 			Detail: fmt.Sprintf("end at %s:%d, %d torn bytes, %d damaged ranges", s.recovery.TailFile, s.recovery.TailEnd, s.recovery.Torn, len(s.recovery.Damage))})
@@ -264,6 +267,8 @@ func (s *Store) Seal(ctx context.Context) error {
 	if err := s.use(ctx); err != nil {
 		return err
 	}
+	acted := s.coordinator.Acted()
+	before := acted.At()
 	t, err := wait(ctx, func() (*journal.Ticket, error) {
 		t, err := s.journal.TryRoll()
 		return t, s.refusal(err)
@@ -276,11 +281,17 @@ func (s *Store) Seal(ctx context.Context) error {
 			return err
 		}
 	}
-	for acted := s.coordinator.Acted(); ; {
+	next := s.journal.OpenID() // files from this one on are for the next call
+	for tried := t == nil; ; tried = true {
 		at := acted.At()
 		f := s.journal.Rolled()
-		if f == nil {
+		if f == nil || f.ID >= next {
 			return nil
+		}
+		var b *journal.BlockError // it goes on once there is room
+		err := s.coordinator.LastError(coordinator.Seal)
+		if (tried || at > before) && err != nil && s.journal.Rolled() == f && !errors.As(err, &b) {
+			return fmt.Errorf("seal %s: %w", f.Name(), translate(err))
 		}
 		select {
 		case <-acted.Reached(at + 1):
@@ -292,9 +303,6 @@ func (s *Store) Seal(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		if err := s.coordinator.LastError(coordinator.Seal); err != nil && s.journal.Rolled() == f {
-			return fmt.Errorf("seal %s: %w", f.Name(), translate(err))
-		}
 	}
 }
 
@@ -303,7 +311,7 @@ func (s *Store) Stats() Stats {
 	j := s.journal.Stats()
 	st := Stats{
 		Files: j.Files, FileBytes: j.FileBytes, Appends: j.Appends, Records: j.Records, Bytes: j.Bytes,
-		Rounds: j.Rounds, Syncs: j.Syncs, Unflushed: j.Unflushed, Poisoned: j.Poisoned,
+		Rounds: j.Rounds, Syncs: j.Syncs, Prepared: j.Prepared, Reused: j.Reused, Unflushed: j.Unflushed, Poisoned: j.Poisoned,
 		Sealed: s.events.count(EventSealed), Recycled: s.events.count(EventRecycled), Snapshots: s.coordinator.Snapshots(),
 		WouldBlock: map[BlockKind]uint64{
 			BlockRollover: j.BlockedRollover, BlockFlush: j.BlockedFlush,
@@ -335,7 +343,7 @@ func (s *Store) close() error {
 	s.coordinator.Stop()
 	s.fetches.stop()
 	err := s.journal.Close(ctx)
-	return errors.Join(err, s.giveUp())
+	return errors.Join(translate(err), s.giveUp())
 }
 
 // use refuses calls on a closed store or with a context that has ended.

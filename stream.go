@@ -102,7 +102,7 @@ func (st *Stream) Append(ctx context.Context, recs ...[]byte) (Seq, error) {
 	}
 	t, err := st.try(recs, ctx.Done() == nil)
 	if err != nil {
-		if t, err = st.retry(ctx, recs, err); err != nil {
+		if t, err = st.retry(ctx, recs, ctx.Done() == nil, err); err != nil {
 			return 0, err
 		}
 	}
@@ -120,10 +120,10 @@ func (st *Stream) TryAppendBatch(b *Batch) (Seq, error) {
 
 // AppendBatch is Append for a Batch, acknowledged as its Ack says.
 func (st *Stream) AppendBatch(ctx context.Context, b *Batch) (Seq, error) {
-	if b.Ack > AckAccepted {
+	if b != nil && b.Ack > AckAccepted {
 		return 0, invalidf("acknowledgement level %d", b.Ack)
 	}
-	if b.Ack == AckDurable {
+	if b == nil || b.Ack == AckDurable {
 		return st.Append(ctx, b.data()...)
 	}
 	if ctx.Err() != nil {
@@ -132,12 +132,16 @@ func (st *Stream) AppendBatch(ctx context.Context, b *Batch) (Seq, error) {
 	recs := b.data()
 	t, err := st.try(recs, false)
 	if err != nil {
-		t, err = st.retry(ctx, recs, err)
+		t, err = st.retry(ctx, recs, false, err) // nobody waits, so nobody may lead
 	}
 	return Seq(t.First), err
 }
 
+// data lists the records; a nil Batch has none.
 func (b *Batch) data() [][]byte {
+	if b == nil {
+		return nil
+	}
 	recs := make([][]byte, len(b.Records))
 	for i := range b.Records {
 		recs[i] = b.Records[i].Data
@@ -168,15 +172,26 @@ func (st *Stream) try(recs [][]byte, mayLead bool) (journal.Ticket, error) {
 	return t, nil
 }
 
-// retry waits after a refusal and tries until the records are accepted.
-func (st *Stream) retry(ctx context.Context, recs [][]byte, refused error) (journal.Ticket, error) {
+// retry waits after a refusal and tries until the records are accepted. Where no
+// hot file could be prepared, another attempt is waited for once: the disk may
+// have room again.
+func (st *Stream) retry(ctx context.Context, recs [][]byte, mayLead bool, refused error) (journal.Ticket, error) {
+	var stale *journal.StaleError
+	if errors.As(refused, &stale) {
+		select {
+		case <-stale.Mark.Reached(stale.Target):
+		case <-ctx.Done():
+			return journal.Ticket{}, context.Cause(ctx)
+		}
+		return wait(ctx, func() (journal.Ticket, error) { return st.try(recs, mayLead) })
+	}
 	first := true
 	return wait(ctx, func() (journal.Ticket, error) {
 		if first {
 			first = false
 			return journal.Ticket{}, refused
 		}
-		return st.try(recs, ctx.Done() == nil)
+		return st.try(recs, mayLead)
 	})
 }
 

@@ -24,6 +24,7 @@ type View struct {
 	fs      fsys.FS
 	ownFS   bool
 	loaded  *loaded
+	fetches *fetchPool
 	holder  string
 	running bool
 	closed  bool
@@ -39,7 +40,7 @@ func Inspect(ctx context.Context, dir string, opts *Options) (*View, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &View{fs: o.FS}
+	v := &View{fs: o.FS, fetches: newFetchPool(maxFetches)}
 	if v.fs == nil {
 		if v.fs, err = fsys.Dir(dir, false); err != nil {
 			if errors.Is(err, fs.ErrNotExist) {
@@ -140,7 +141,7 @@ func (v *View) Reader(name string, o ReaderOptions) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := newReader(v.loaded.journal, v.loaded.journal.Lane(s.Ordinal), name, o, nil)
+	r, err := newReader(v.loaded.journal, v.loaded.journal.Lane(s.Ordinal), name, o, v.fetches)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +154,7 @@ func (v *View) Files() []FileInfo { return describeFiles(v.loaded.journal, v.loa
 
 // Verify reads every byte of the journal and holds it against its checksums.
 func (v *View) Verify(ctx context.Context, o VerifyOptions) (*Report, error) {
-	return verify(ctx, v.loaded.journal, v.loaded.ledger, v.loaded.report, o)
+	return verify(ctx, v.fs, v.loaded.journal, v.loaded.ledger, v.loaded.report, o)
 }
 
 // Close lets go of the files.
@@ -162,6 +163,7 @@ func (v *View) Close() error {
 		return nil
 	}
 	v.closed = true
+	v.fetches.stop()
 	return errors.Join(v.loaded.journal.CloseView(), v.closeFS())
 }
 

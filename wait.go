@@ -195,6 +195,11 @@ func (f *eventFeed) emit(e Event) {
 	}
 }
 
+// damage tells of bytes that do not verify.
+func (f *eventFeed) damage(d Damage) {
+	f.emit(Event{Kind: EventDamage, Err: &CorruptError{File: d.File, Offset: d.Offset, Stream: d.Stream, First: d.First, Last: d.Last, Problem: d.Problem}})
+}
+
 var journalEvents = map[journal.EventKind]EventKind{
 	journal.Prepared: EventPrepared, journal.Rolled: EventRolled, journal.Sealed: EventSealed,
 	journal.Recycled: EventRecycled, journal.Poisoned: EventPoisoned, journal.ReadOnly: EventReadOnly,

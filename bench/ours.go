@@ -14,12 +14,13 @@ import (
 const (
 	hotFile   = aof.DefaultHotFileSize
 	fillShare = 64 // a fill record's share of a hot file
-	fillLead  = 4  // files filled beyond what one run needs, so that recycled ones are always at hand
+	rotations = 10 // files filled, trimmed and recycled before the first run
 	restLimit = time.Minute
 )
 
 // ours is this package's store under the work of a cell. Before it is measured it has filled, trimmed
-// and recycled its files; before each run it trims what the last one wrote.
+// and recycled its files; while it runs it trims what has been sealed, as a log with a retention does,
+// so that it goes on in files that were written before. That work is part of what is timed.
 type ours struct {
 	dir     string
 	hotFile int64
@@ -28,6 +29,7 @@ type ours struct {
 	work    work
 	append  func(*aof.Stream) appender
 	changed chan struct{} // something happened in the background since it was last looked at
+	sealed  chan struct{} // a file was sealed
 }
 
 func newOurs(dir string, w work) (side, error) {
@@ -51,12 +53,12 @@ func newOursPipelined(dir string, w work) (side, error) {
 }
 
 func openOurs(dir string, w work, hotFile int64, newAppender func(*aof.Stream) appender) (*ours, error) {
-	o := &ours{dir: dir, hotFile: hotFile, work: w, append: newAppender, changed: make(chan struct{}, 1)}
+	o := &ours{dir: dir, hotFile: hotFile, work: w, append: newAppender, changed: make(chan struct{}, 1), sealed: make(chan struct{}, 1)}
 	ctx := context.Background()
-	store, err := aof.Open(ctx, dir, &aof.Options{HotFileSize: hotFile, OnEvent: func(aof.Event) {
-		select {
-		case o.changed <- struct{}{}:
-		default:
+	store, err := aof.Open(ctx, dir, &aof.Options{HotFileSize: hotFile, OnEvent: func(e aof.Event) {
+		tell(o.changed)
+		if e.Kind == aof.EventSealed {
+			tell(o.sealed)
 		}
 	}})
 	if err != nil {
@@ -73,17 +75,14 @@ func openOurs(dir string, w work, hotFile int64, newAppender func(*aof.Stream) a
 	return o, nil
 }
 
-// prepare makes the store one that has been in use: enough files for runs of length d have been
-// written, trimmed and recycled, and those that come next too.
+// prepare makes the store one that has been in use: files have been written, trimmed and recycled more
+// often than it keeps files.
 func (o *ours) prepare(d time.Duration) error {
-	first, err := o.run(d)
-	if err != nil {
+	if _, err := o.run(d); err != nil {
 		return err
 	}
-	frame := int64(o.work.batch*(o.work.size+16) + 64)
-	files := first.appends*frame/o.hotFile + fillLead
-	for range 2 {
-		if err := o.fill(files * o.hotFile); err != nil {
+	for range rotations {
+		if err := o.fill(o.hotFile); err != nil {
 			return err
 		}
 		if err := o.rest(); err != nil {
@@ -105,9 +104,42 @@ func (o *ours) fill(bytes int64) error {
 
 func (o *ours) run(d time.Duration) (sample, error) {
 	before := o.store.Stats()
+	stop := o.retain()
 	out, err := drive(o.work, d, o.appender)
+	err = errors.Join(err, stop())
 	o.count(&out, before)
 	return out, err
+}
+
+// retain trims whenever a file has been sealed, until stop is called.
+func (o *ours) retain() (stop func() error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		for {
+			select {
+			case <-o.sealed:
+				if err := o.trim(ctx); err != nil && ctx.Err() == nil {
+					done <- err
+					return
+				}
+			case <-ctx.Done():
+				done <- nil
+				return
+			}
+		}
+	}()
+	return func() error {
+		cancel()
+		return <-done
+	}
+}
+
+func tell(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 func (o *ours) appender(writer int) appender { return o.append(o.streams[writer%len(o.streams)]) }
@@ -115,7 +147,7 @@ func (o *ours) appender(writer int) appender { return o.append(o.streams[writer%
 func (o *ours) count(out *sample, before aof.Stats) {
 	after := o.store.Stats()
 	out.syncs = int64(after.Syncs - before.Syncs)
-	out.fresh = max(0, after.Files-before.Files)
+	out.fresh = int((after.Prepared - before.Prepared) - (after.Reused - before.Reused))
 }
 
 // rest trims everything, so that the next run finds files to recycle, and lets sealing come to its end.
@@ -184,7 +216,9 @@ type oursPipelined struct{ *ours }
 func (o *oursPipelined) run(d time.Duration) (sample, error) {
 	before := o.store.Stats()
 	start := time.Now()
+	stop := o.retain()
 	out, err := drive(o.work, d, o.appender)
+	err = errors.Join(err, stop())
 	for _, st := range o.streams {
 		if next := st.Bounds().Next; err == nil && next > 1 {
 			err = st.WaitDurable(context.Background(), next-1)

@@ -58,15 +58,18 @@ func oneWriter() []cell {
 
 func manyWriters() []cell {
 	var out []cell
-	for _, batch := range []int{1, 100} {
+	for _, of := range []struct {
+		name           string
+		writers, batch int
+	}{
+		{"durable, 64 writers, one stream", 64, 1},
+		{"durable, 1 writer, batches of 100", 1, 100},
+		{"durable, 64 writers, one stream, batches of 100", 64, 100},
+	} {
 		for _, size := range sizes {
-			name := "durable, 64 writers, one stream"
-			if batch > 1 {
-				name += fmt.Sprintf(", batches of %d", batch)
-			}
 			out = append(out, cell{
-				row: "P3", name: name, bar: 0.85,
-				work:      work{size: size, writers: 64, batch: batch},
+				row: "P3", name: of.name, bar: 0.85,
+				work:      work{size: size, writers: of.writers, batch: of.batch},
 				reference: "b: group buffer", ours: newOurs, other: newGroupLoop,
 			})
 		}

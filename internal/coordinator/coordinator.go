@@ -216,7 +216,7 @@ func isBlocked(err error) bool {
 // wants another file first, that is for the plan to see.
 func (c *Coordinator) decide(make func(*catalog.Catalog) (catalog.Decision, error)) error {
 	for {
-		t, err := c.cfg.Ledger.Decide(make, Hooks{})
+		t, err := c.cfg.Ledger.Decide(make, Hooks{Background: true})
 		var b *journal.BlockError
 		if errors.As(err, &b) && b.Block == journal.Flush {
 			select {

@@ -35,6 +35,12 @@ func (l *Ledger) Next(ordinal uint32) (uint64, bool) {
 	return s.SealedNext, ok
 }
 
+// Gone reports whether a stream was made and deleted; it may be forgotten since.
+func (l *Ledger) Gone(ordinal uint32) bool {
+	s, known := l.mu.catalog.ByOrdinal(ordinal)
+	return s.Deleted || !known && ordinal < l.mu.catalog.NextOrdinal()
+}
+
 // NewLedger returns a ledger that begins with c.
 func NewLedger(c *catalog.Catalog) *Ledger {
 	l := &Ledger{}
@@ -49,8 +55,10 @@ func (l *Ledger) Bind(j *journal.Journal) {
 	l.mu.journal = j
 }
 
-// Hooks are told what becomes of a decision; each may be nil.
+// Hooks are told what becomes of a decision; each function may be nil.
 type Hooks struct {
+	Background bool // nobody waits for it: see journal.TryDecide
+
 	Locked   func()                                     // in the step that accepts it, under the journal's mutex
 	Accepted func(d catalog.Decision, t journal.Ticket) // under the ledger's mutex, before anybody else sees it
 	Durable  func()                                     // once it is durable, before those who wait are told
@@ -69,7 +77,7 @@ func (l *Ledger) Decide(make func(*catalog.Catalog) (catalog.Decision, error), h
 	if err := l.mu.catalog.Check(d); err != nil {
 		return journal.Ticket{}, err
 	}
-	t, err := l.mu.journal.TryDecide(catalog.Encode(nil, d), h.Locked, h.Durable)
+	t, err := l.mu.journal.TryDecide(catalog.Encode(nil, d), h.Background, h.Locked, h.Durable)
 	if err != nil {
 		return journal.Ticket{}, err
 	}

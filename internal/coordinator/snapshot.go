@@ -36,6 +36,13 @@ func snapshotName(seq, serial uint64) string {
 	return fmt.Sprintf("%s/%016x-%04x", SnapshotDir, seq, serial&0xffff)
 }
 
+// isOwnTemporary reports whether a name in the directory is that of an unfinished
+// snapshot.
+func isOwnTemporary(name string) bool {
+	base, ok := strings.CutSuffix(name, ".tmp")
+	return ok && isSnapshotName(base)
+}
+
 // LoadSnapshots reads the snapshots there are, the newest last, and says what is
 // wrong with those that do not verify. A snapshot of a newer version is an error.
 func LoadSnapshots(fsy fsys.FS) (good []SnapshotFile, problems []string, err error) {
@@ -48,10 +55,10 @@ func LoadSnapshots(fsy fsys.FS) (good []SnapshotFile, problems []string, err err
 	}
 	for _, e := range entries {
 		name := SnapshotDir + "/" + e.Name
-		var seq, serial uint64
-		if strings.HasSuffix(e.Name, ".tmp") {
+		if isOwnTemporary(e.Name) && !e.Dir {
 			continue
 		}
+		var seq, serial uint64
 		if n, err := fmt.Sscanf(e.Name, "%016x-%04x", &seq, &serial); err != nil || n != 2 || name != snapshotName(seq, serial) || e.Dir {
 			problems = append(problems, name+" is not a file of this store and is left alone")
 			continue
@@ -137,7 +144,7 @@ func RemoveLeftovers(fsy fsys.FS) error {
 		return err
 	}
 	for _, e := range entries {
-		if strings.HasSuffix(e.Name, ".tmp") && !e.Dir {
+		if isOwnTemporary(e.Name) && !e.Dir {
 			if err := fsy.Remove(SnapshotDir + "/" + e.Name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}

@@ -54,22 +54,27 @@ func (j *Journal) TryAppend(l *Lane, recs [][]byte, mayLead bool) (Ticket, error
 	t := j.acceptedLocked(r, l, n, len(recs), mayLead)
 	j.mu.Unlock()
 
-	if back > 0 {
-		j.event(Event{Kind: ClockWentBack, Detail: fmt.Sprintf("by %d ms", back)})
-	}
+	j.clockEvent(back)
 	return t, nil
 }
 
 // TryDecide accepts one decision of the store. accepted runs in the same step,
 // under the journal's mutex; durable runs once the decision is durable, before
-// anybody is told.
-func (j *Journal) TryDecide(payload []byte, accepted func(), durable func()) (Ticket, error) {
+// anybody is told. Where the last attempt to prepare a file failed, a decision in
+// the background does not ask for another one: whoever makes those would ask for
+// ever.
+func (j *Journal) TryDecide(payload []byte, background bool, accepted func(), durable func()) (Ticket, error) {
 	n := segment.FrameLength(1, int64(len(payload)))
 	now := j.cfg.Now().UnixMilli()
+	back := int64(0)
 
+	defer func() { j.clockEvent(back) }() // behind the mutex
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	l := j.mu.lanes[0]
+	if background && j.stuckLocked(l, n) {
+		return Ticket{}, j.mu.prepErr
+	}
 	if err := j.admitLocked(l, n); err != nil {
 		var b *BlockError
 		if errors.As(err, &b) && b.Block == Rollover && !j.mu.deciding {
@@ -78,7 +83,7 @@ func (j *Journal) TryDecide(payload []byte, accepted func(), durable func()) (Ti
 		}
 		return Ticket{}, err
 	}
-	now, _ = j.stampLocked(now)
+	now, back = j.stampLocked(now)
 	r := j.mu.gather
 	r.buf = segment.AppendFrame(r.buf, segment.KindControl, 0, l.next, now, [][]byte{payload})
 	if accepted != nil {
@@ -99,14 +104,16 @@ func (j *Journal) TryRoll() (*Ticket, error) {
 	if err := j.admitLocked(l, markBytes); err != nil {
 		return nil, err
 	}
-	if j.mu.slot.used <= segment.HeaderBytes+rollBytes && j.mu.slot.no > 1 {
-		return nil, nil
-	}
-	if j.mu.unbound >= len(j.mu.prepared) {
-		return nil, j.rolloverLocked()
-	}
-	j.openSlotLocked()
 	r := j.mu.gather
+	switch empty := j.mu.slot.used == segment.HeaderBytes+rollBytes; {
+	case empty && len(j.mu.files) == 0 && len(r.buf) == 0:
+		return nil, nil // nothing was ever appended
+	case empty: // this slot's first frame ends the file before it
+	case j.mu.unbound >= len(j.mu.prepared):
+		return nil, j.rolloverLocked()
+	default:
+		j.openSlotLocked()
+	}
 	r.buf = segment.AppendMark(r.buf)
 	t := j.acceptedLocked(r, l, markBytes, 0, false)
 	return &t, nil
@@ -147,15 +154,21 @@ func (j *Journal) admitLocked(l *Lane, n int64) error {
 // attempt to prepare one found the disk full, that is the answer, and another
 // attempt is made behind it.
 func (j *Journal) rolloverLocked() error {
-	err := j.mu.prepErr
-	if err != nil {
+	if err := j.mu.prepErr; err != nil {
 		j.mu.prepErr = nil
 		j.mu.wanted = true
 		j.bumpLocked()
-		return err
+		return &StaleError{Err: err, Mark: &j.tries, Target: j.tries.At() + 1}
 	}
 	j.mu.stats.BlockedRollover++
 	return &BlockError{Block: Rollover, Mark: &j.tries, Target: j.tries.At() + 1}
+}
+
+// stuckLocked reports whether n bytes of the lane need a file that could not be
+// prepared.
+func (j *Journal) stuckLocked(l *Lane, n int64) bool {
+	return j.mu.active && j.mu.prepErr != nil && j.mu.unbound >= len(j.mu.prepared) &&
+		!j.mu.slot.fits(n, l.slot != j.mu.slot.no)
 }
 
 // openSlotLocked begins a new slot; a prepared file stands ready for it.
@@ -186,8 +199,10 @@ func (j *Journal) acceptedLocked(r *round, l *Lane, n int64, records int, mayLea
 		s.lanes++
 	}
 	j.mu.unflushed += n
-	j.mu.stats.Appends++
-	j.mu.stats.Records += uint64(records)
+	if l.Ordinal != 0 {
+		j.mu.stats.Appends++
+		j.mu.stats.Records += uint64(records)
+	}
 	j.mu.stats.Bytes += uint64(n)
 	t := Ticket{First: first, round: r}
 	if !j.mu.leading {
@@ -215,6 +230,13 @@ func (j *Journal) stampLocked(now int64) (stamp, back int64) {
 	return now, back
 }
 
+// clockEvent tells of a large step back of the wall clock.
+func (j *Journal) clockEvent(back int64) {
+	if back > 0 {
+		j.event(Event{Kind: ClockWentBack, Detail: fmt.Sprintf("by %d ms", back)})
+	}
+}
+
 // Wait returns when the batch is durable or known not to become so, or when ctx
 // ends.
 func (j *Journal) Wait(ctx context.Context, t Ticket) error {
@@ -223,6 +245,7 @@ func (j *Journal) Wait(ctx context.Context, t Ticket) error {
 	}
 	if t.leads {
 		j.leadRounds(t.round)
+		<-t.round.done // Close may have put an end to leading: then it tells the round
 		return t.round.err
 	}
 	if t.Done() {

@@ -43,6 +43,9 @@ func (r *Recovery) Attach(files []SealedFile, streams []StreamState) *Journal {
 	for _, c := range r.chain {
 		if byID[c.file.ID] == nil {
 			j.mu.files = append(j.mu.files, c.file)
+			if c.footer != nil {
+				r.step("%s has its footer and no decision says so: it is sealed again", c.file.name)
+			}
 		}
 	}
 	lanes := map[uint32]*Lane{0: j.mu.lanes[0]}
@@ -127,8 +130,17 @@ func (r *Recovery) collectRecycled(byID map[uint64]*File) {
 		if byID[f.ID] != nil || r.known[f.ID] || f.ID >= r.start.File {
 			continue
 		}
+		held := int64(0)
+		var err error
+		if c.footer == nil { // given up before it held anything, or its footer is damaged
+			held, err = f.acknowledged()
+		}
 		_ = f.closeHandle() // it was opened for reading only
-		if r.found.ReadOnly == nil {
+		switch {
+		case err != nil || held > 0:
+			r.found.Notes = append(r.found.Notes, f.name+" is not known to hold nothing that is needed and is left alone")
+		case r.found.ReadOnly == nil:
+			r.step("%s was decided to be recycled, or given up: its room is used again", f.name)
 			r.j.files.free = append(r.j.files.free, f)
 		}
 	}
@@ -170,10 +182,8 @@ func (j *Journal) Recycle(id uint64) error {
 	if err := f.closeHandle(); err != nil {
 		return fmt.Errorf("close %s: %w", f.name, err)
 	}
-	if j.files.current.names(id) {
-		if err := j.nameFiles(nil); err != nil {
-			return err
-		}
+	if err := j.unname(id); err != nil {
+		return err
 	}
 	if len(j.files.free) < keepFree && f.State() != StateMissing {
 		j.files.free = append(j.files.free, f)
@@ -182,6 +192,7 @@ func (j *Journal) Recycle(id uint64) error {
 	}
 	j.event(Event{Kind: Recycled, File: id})
 	j.mu.Lock()
+	j.mu.prepErr = nil // there is room again
 	j.bumpLocked()
 	j.mu.Unlock()
 	return nil

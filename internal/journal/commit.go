@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"runtime"
 
 	"github.com/aof2/aof/internal/segment"
 )
@@ -29,6 +30,9 @@ func (j *Journal) leadRounds(own *round) {
 		if r == own && j.handOver() {
 			return
 		}
+		// Those who have just been told run first: what they append next joins the
+		// round that is about to be written, instead of waiting for it to end.
+		runtime.Gosched()
 	}
 }
 
@@ -92,7 +96,10 @@ func (j *Journal) commit(r *round) error {
 // poisoned: nothing is ever written to it again, and the frames, all of them
 // unacknowledged and in memory, go to the next prepared file.
 func (j *Journal) commitPart(r *round, part []byte, begins bool) error {
-	frames := j.lead.arranger.arrange(part)
+	frames := part
+	if r.mixed {
+		frames = j.lead.arranger.arrange(part)
+	}
 	placed := len(j.lead.places)
 	var errs []error
 	for try := range maxPoisonRetries {
@@ -206,6 +213,9 @@ func (j *Journal) place(r *round, f *File, frames []byte, off int64) {
 // to its end stays; nothing behind that counts, and the next file says so.
 func (j *Journal) poison(f *File, err error) {
 	f.poisoned = true
+	if f != j.lead.file {
+		_ = f.closeHandle() // nothing in it counts, and nothing reads it
+	}
 	j.mu.Lock()
 	j.mu.stats.Poisoned++
 	j.mu.Unlock()
@@ -241,7 +251,7 @@ func (j *Journal) settle(r *round, err error) {
 			e.lane.tail.Advance(e.next - 1)
 		}
 	}
-	r.ends, r.after, r.cuts = nil, nil, nil
+	r.ends, r.after, r.cuts, r.last = nil, nil, nil, nil
 	close(r.done)
 }
 

@@ -16,7 +16,7 @@ const Dir = "journal"
 // Limits of the package's own queues.
 const (
 	maxPoisonRetries = 3         // files that may fail in a row before the journal gives up
-	maxRolled        = 4         // complete files that may wait for their seal
+	maxRolled        = 16        // complete files that may wait for their seal
 	keepBuffer       = 64 << 20  // the largest buffer that is kept between rounds
 	extentBytes      = 64 << 10  // an extent is not grown beyond this, so that a read by seq stays short
 	windowBytes      = 256 << 10 // what a sequential reader fetches at once
@@ -77,6 +77,20 @@ type BlockError struct {
 }
 
 func (e *BlockError) Error() string { return fmt.Sprintf("journal: would block (%d)", e.Block) }
+
+// StaleError refuses an append because the last attempt to prepare a file failed.
+// Another attempt has been asked for; it has been made once Mark has reached
+// Target, so a caller who can wait tries once more then.
+type StaleError struct {
+	Err    error
+	Mark   *mark.Mark
+	Target uint64
+}
+
+func (e *StaleError) Error() string { return e.Err.Error() }
+
+// Unwrap is why the attempt failed.
+func (e *StaleError) Unwrap() error { return e.Err }
 
 var (
 	// ErrClosed says that the journal has been closed.

@@ -140,7 +140,7 @@ func readCurrent(fsy fsys.FS) (c *current, whole bool, err error) {
 	}
 	switch {
 	case first == nil && second == nil:
-		return nil, false, fmt.Errorf("%s: no slot verifies: %w", currentName, err1)
+		return nil, false, fmt.Errorf("%s: no slot verifies (%w): %w", currentName, err1, segment.ErrDamaged)
 	case second == nil:
 		return first, allZero(b[slotBytes:]), nil
 	case first == nil:

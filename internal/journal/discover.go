@@ -55,7 +55,7 @@ func (j *Journal) discover() (*listing, error) {
 		id, ok := parseName(e.Name)
 		switch {
 		case Dir+"/"+e.Name == currentName:
-		case strings.HasSuffix(e.Name, ".tmp") && !e.Dir:
+		case isOwnTemporary(e.Name) && !e.Dir:
 			l.tmp = append(l.tmp, Dir+"/"+e.Name)
 		case !ok || e.Dir:
 			l.notes = append(l.notes, fmt.Sprintf("%s/%s is not a file of this store and is left alone", Dir, e.Name))
@@ -72,6 +72,14 @@ func (j *Journal) discover() (*listing, error) {
 		}
 	}
 	return l, nil
+}
+
+// isOwnTemporary reports whether a name is one that an attempt to make a file of
+// this store leaves behind.
+func isOwnTemporary(name string) bool {
+	base, ok := strings.CutSuffix(name, ".tmp")
+	_, hot := parseName(base)
+	return ok && (hot || Dir+"/"+base == currentName)
 }
 
 // parseName reads the id in a hot file's name.
@@ -138,19 +146,30 @@ func (j *Journal) examine(id uint64) (*candidate, error) {
 func (c *candidate) readRoll() error {
 	w := segment.NewWalker(c.file, c.file.Nonce, segment.HeaderBytes, min(c.file.Size(), segment.HeaderBytes+rollBytes), segment.WalkerOptions{Window: 8 << 10})
 	if !w.Next() {
-		if errors.Is(w.Err(), segment.ErrVersion) {
-			return fmt.Errorf("%s: %w", c.file.name, w.Err())
-		}
+		return c.unlessInvalid(w.Err())
+	}
+	if w.Frame().Kind != segment.KindRoll {
 		return nil
 	}
-	if w.Frame().Kind != segment.KindRoll || !w.NextRecord() {
-		return nil
+	if !w.NextRecord() {
+		return c.unlessInvalid(w.RecordErr())
 	}
 	predecessor, end, err := segment.DecodeRoll(w.Record().Payload)
 	if err == nil {
 		c.rolls, c.predecessor, c.end = true, predecessor, end
 	}
 	return nil
+}
+
+// unlessInvalid passes on what is more than bytes that do not verify: what cannot
+// be read, or not by this version, is not to be taken for what is not there.
+func (c *candidate) unlessInvalid(err error) error {
+	var frame *segment.InvalidError
+	var record *segment.RecordError
+	if err == nil || errors.As(err, &frame) || errors.As(err, &record) {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", c.file.name, err)
 }
 
 // successor is the file that goes on where id ends: of those that say so, the
@@ -164,6 +183,16 @@ func (l *listing) successor(id uint64) *candidate {
 		}
 	}
 	return best
+}
+
+// claimants is how many files say that they follow id.
+func (l *listing) claimants(id uint64) (n int) {
+	for _, c := range l.files {
+		if c.rolls && c.predecessor == id && c.file.ID != id {
+			n++
+		}
+	}
+	return n
 }
 
 // sorted returns the files by id.

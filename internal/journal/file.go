@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -38,6 +39,8 @@ type File struct {
 	mu struct {
 		sync.Mutex
 		handle fsys.File // nil when closed; reopened when needed
+		before fsys.File // the handle that openWrite replaced
+		shut   bool      // the journal is closed: nothing is opened any more
 		footer *segment.Footer
 	}
 
@@ -45,6 +48,7 @@ type File struct {
 	frames   int // frames of records and decisions
 	lanes    int // upper bound of the distinct streams in it
 	poisoned bool
+	sealed   bool // this process has written its footer; of the one who seals
 
 	previous    uint64 // the file before it
 	previousEnd int64  // and where that one's data ends
@@ -110,8 +114,11 @@ func (f *File) ReadAt(p []byte, off int64) (int, error) {
 // open returns the handle. Two readers may open at once; one handle stays.
 func (f *File) open() (fsys.File, error) {
 	f.mu.Lock()
-	h := f.mu.handle
+	h, shut := f.mu.handle, f.mu.shut
 	f.mu.Unlock()
+	if shut {
+		return nil, ErrClosed
+	}
 	if h != nil {
 		return h, nil
 	}
@@ -121,6 +128,10 @@ func (f *File) open() (fsys.File, error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.mu.shut {
+		_ = h.Close() // the journal was closed meanwhile
+		return nil, ErrClosed
+	}
 	if f.mu.handle != nil {
 		_ = h.Close() // the other one stays
 		return f.mu.handle, nil
@@ -141,5 +152,42 @@ func (f *File) setHandle(h fsys.File) error {
 	return old.Close()
 }
 
-// closeHandle closes the handle, if there is one.
-func (f *File) closeHandle() error { return f.setHandle(nil) }
+// openWrite replaces the handle of a file that was found at open by one that can
+// write. A reader may be at work with the one before: that stays open as long.
+func (f *File) openWrite() error {
+	f.mu.Lock()
+	done := f.mu.before != nil
+	f.mu.Unlock()
+	if done {
+		return nil
+	}
+	h, err := f.fs.OpenWrite(f.name)
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.mu.before, f.mu.handle = f.mu.handle, h
+	return nil
+}
+
+// close closes the handle for good.
+func (f *File) close() error {
+	f.mu.Lock()
+	f.mu.shut = true
+	f.mu.Unlock()
+	return f.closeHandle()
+}
+
+// closeHandle closes the handles there are.
+func (f *File) closeHandle() error {
+	f.mu.Lock()
+	before := f.mu.before
+	f.mu.before = nil
+	f.mu.Unlock()
+	err := f.setHandle(nil)
+	if before != nil {
+		err = errors.Join(err, before.Close())
+	}
+	return err
+}

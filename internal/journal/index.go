@@ -80,7 +80,9 @@ func (f *File) readFooter(size int64) (*segment.Footer, error) {
 		return nil, errNoFooter
 	}
 	b := make([]byte, segment.FooterBytes)
-	if _, err := f.ReadAt(b, size-segment.FooterBytes); err != nil {
+	if _, err := f.ReadAt(b, size-segment.FooterBytes); errors.Is(err, io.EOF) {
+		return nil, errNoFooter
+	} else if err != nil {
 		return nil, fmt.Errorf("read the footer of %s: %w", f.name, err)
 	}
 	ft, err := segment.DecodeFooter(b, f.Nonce)
@@ -94,6 +96,21 @@ func (f *File) readFooter(size int64) (*segment.Footer, error) {
 	f.mu.footer = &ft
 	f.mu.Unlock()
 	return &ft, nil
+}
+
+// knownFooter is the footer that was found or written, nil when there is none.
+func (f *File) knownFooter() *segment.Footer {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.mu.footer
+}
+
+// forgetFooter makes the file one without a footer: what stands there is not
+// whole.
+func (f *File) forgetFooter() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.mu.footer = nil
 }
 
 // index returns the run index of a sealed file.

@@ -29,25 +29,26 @@ type Journal struct {
 
 	mu struct {
 		sync.Mutex
-		lanes     map[uint32]*Lane
-		gather    *round
-		spare     []byte
-		leading   bool  // somebody leads, or has been asked to
-		active    bool  // the first append of this life has been prepared for
-		wanted    bool  // somebody has asked for that
-		closing   bool  // no more frames are taken
-		stopped   bool  // no more rounds are led
-		fatal     error // why no more frames are taken, for good
-		prepared  []*File
-		taken     *File // bound to a slot, nothing written to it yet
-		deciding  bool  // a decision has been refused for want of a file
-		unbound   int   // slots that are opened and not yet bound to a file
-		prepErr   error
-		slot      slot
-		unflushed int64
-		lastTime  int64
-		files     []*File // every file that holds data, in order; then nothing
-		stats     Stats
+		lanes      map[uint32]*Lane
+		gather     *round
+		spare      []byte
+		leading    bool  // somebody leads, or has been asked to
+		active     bool  // the first append of this life has been prepared for
+		wanted     bool  // somebody has asked for that
+		closing    bool  // no more frames are taken
+		stopped    bool  // no more rounds are led
+		fatal      error // why no more frames are taken, for good
+		prepared   []*File
+		taken      *File // bound to a slot, nothing written to it yet
+		deciding   bool  // a decision has been refused for want of a file
+		unsealable bool  // the last seal failed: appends do not wait for the next
+		unbound    int   // slots that are opened and not yet bound to a file
+		prepErr    error
+		slot       slot
+		unflushed  int64
+		lastTime   int64
+		files      []*File // every file that holds data, in order; then nothing
+		stats      Stats
 	}
 
 	lead struct { // the leader's own
@@ -65,6 +66,7 @@ type Journal struct {
 		free    []*File // recycled files, to be used again
 		clean   bool    // current says that the last life ended cleanly
 		tail    *File   // the file that held the end of the journal at open
+		goesOn  bool    // this life writes to it
 	}
 	indexes indexCache
 	seals   struct { // of the one who seals
@@ -96,6 +98,7 @@ type Stats struct {
 	Rounds, Syncs           uint64
 	Unflushed               int64
 	Poisoned                uint64
+	Prepared, Reused        uint64
 	Files                   int
 	FileBytes               int64
 	BlockedRollover         uint64
@@ -187,10 +190,10 @@ func (j *Journal) DropLane(l *Lane) {
 	j.mu.Lock()
 	delete(j.mu.lanes, l.Ordinal)
 	j.mu.Unlock()
+	l.tail.End() // first: who finds no run asks whether this is why
 	l.mu.Lock()
 	l.mu.runs = nil
 	l.mu.Unlock()
-	l.tail.End()
 }
 
 // Bounds is one consistent reading of a lane.
@@ -202,15 +205,31 @@ func (j *Journal) Bounds(l *Lane) (first, durable, next uint64) {
 	return l.mu.first, l.durable.Load(), l.next
 }
 
-// Place is the file behind which nothing has been written yet, 0 when there is
-// none, and the epoch.
+// Place is the file from which on the journal has to be read by who knows all
+// decisions so far: the oldest that is not sealed, 0 when there is none. No later
+// one would do: what lies in a file between its end and the decision that it is
+// sealed is known from the file alone. It also returns the epoch.
 func (j *Journal) Place() (file, epoch uint64) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if n := len(j.mu.files); n > 0 {
-		file = j.mu.files[n-1].ID
+	for _, f := range j.mu.files {
+		if s := f.State(); s == StateOpen || s == StateRolled {
+			return f.ID, j.epoch
+		}
 	}
-	return file, j.epoch
+	return 0, j.epoch
+}
+
+// OpenID is the file that frames are written to, 0 before the first one.
+func (j *Journal) OpenID() (id uint64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, f := range j.mu.files {
+		if f.State() == StateOpen {
+			id = f.ID
+		}
+	}
+	return id
 }
 
 // Files lists the hot files that hold data, oldest first, and the prepared ones.
@@ -218,6 +237,14 @@ func (j *Journal) Files() []*File {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return slices.Concat(j.mu.files, j.mu.prepared)
+}
+
+// DataFiles lists the hot files that hold data, oldest first. No file between two
+// of them is left out, which cannot be said of those that Files adds.
+func (j *Journal) DataFiles() []*File {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.mu.files)
 }
 
 // Stats returns the counters.
@@ -280,12 +307,16 @@ func (j *Journal) Close(ctx context.Context) error {
 		last--
 	}
 	j.mu.Unlock()
-	var err error
 	select {
 	case <-j.durable.Reached(last):
 	case <-j.failed:
 	case <-ctx.Done():
-		err = fmt.Errorf("accepted records were not made durable in time: %w", context.Cause(ctx))
+	}
+	var err error
+	if j.durable.At() < last {
+		if err = j.Err(); err == nil {
+			err = fmt.Errorf("accepted records were not made durable in time: %w", context.Cause(ctx))
+		}
 	}
 	j.rest()
 	close(j.ended)
@@ -335,7 +366,7 @@ func (j *Journal) closeFiles() error {
 	j.mu.Unlock()
 	var errs []error
 	for _, f := range files {
-		errs = append(errs, f.closeHandle())
+		errs = append(errs, f.close())
 	}
 	return errors.Join(errs...)
 }

@@ -4,13 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/aof2/aof/internal/fsys"
 	"github.com/aof2/aof/internal/segment"
 )
 
 // keepFree is how many recycled files are kept for the next slots.
-const keepFree = 2
+const keepFree = 4
 
 // Wants is what the coordinator has to do for appends to go on.
 type Wants struct {
@@ -29,7 +30,7 @@ func (j *Journal) Wants() Wants {
 	if !j.mu.active {
 		return Wants{Activate: j.mu.wanted}
 	}
-	short := len(j.mu.prepared) <= j.mu.unbound && (j.rolledLocked() < maxRolled || j.mu.deciding)
+	short := len(j.mu.prepared) <= j.mu.unbound && (j.rolledLocked() < maxRolled || j.mu.deciding || j.mu.unsealable)
 	return Wants{Active: true, Prepare: short && (j.mu.prepErr == nil || j.mu.wanted)}
 }
 
@@ -55,13 +56,12 @@ func (j *Journal) Activate() error {
 	if j.files.clean {
 		c := j.files.current
 		c.CleanFile, c.CleanEnd = 0, 0
-		if err = writeCurrent(j.cfg.FS, &c); err == nil {
-			j.files.clean = false
-		}
+		err = writeCurrent(j.cfg.FS, &c)
 		j.files.current = c
 		if err == nil {
 			err = j.reopenTail()
 		}
+		j.files.clean = err != nil
 	} else {
 		err = j.prepareLocked()
 	}
@@ -75,19 +75,25 @@ func (j *Journal) Activate() error {
 	return err
 }
 
-// reopenTail opens the file that the last life ended in for writing.
+// reopenTail opens the file that the last life ended in for writing, and those
+// that it had prepared.
 func (j *Journal) reopenTail() error {
+	j.mu.Lock()
+	files := slices.Clone(j.mu.prepared)
+	j.mu.Unlock()
 	f := j.files.tail
+	if f != nil {
+		files = append(files, f)
+	}
+	for _, f := range files {
+		if err := f.openWrite(); err != nil {
+			return fmt.Errorf("open %s: %w", f.name, err)
+		}
+	}
 	if f == nil {
 		return nil
 	}
-	h, err := j.cfg.FS.OpenWrite(f.name)
-	if err != nil {
-		return fmt.Errorf("open %s: %w", f.name, err)
-	}
-	if err := f.setHandle(h); err != nil {
-		return fmt.Errorf("close %s: %w", f.name, err)
-	}
+	j.files.goesOn = true
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.mu.slot = slot{no: j.mu.slot.no + 1, capacity: f.Size(), used: f.End(), frames: f.frames, lanes: f.lanes}
@@ -123,18 +129,14 @@ func (j *Journal) Prepare() error {
 // the directory synced, and named in current, synced. From then on its absence is
 // damage. The caller holds the meta token.
 func (j *Journal) prepareLocked() error {
-	if j.files.current.Generation == 0 {
-		if err := j.cfg.FS.Mkdir(Dir); err != nil {
-			return fmt.Errorf("make %s: %w", Dir, err)
-		}
-		if err := j.cfg.FS.SyncDir("."); err != nil {
-			return err
-		}
+	if err := j.haveCurrent(); err != nil {
+		return err
 	}
 	id := j.files.current.NextID
 	nonce := j.nonce()
 	j.files.current.NextID++
 	f := newFile(j.cfg.FS, id, nonce, StatePrepared)
+	spare := len(j.files.free)
 	h, err := j.newHandle(f)
 	if err != nil {
 		return fmt.Errorf("prepare hot file %d: %w", id, err)
@@ -143,13 +145,34 @@ func (j *Journal) prepareLocked() error {
 		return err
 	}
 	if err := j.nameFiles(f); err != nil {
+		j.files.free = append(j.files.free, f)
 		return fmt.Errorf("prepare hot file %d: %w", id, errors.Join(err, f.closeHandle()))
 	}
 	j.mu.Lock()
 	j.mu.prepared = append(j.mu.prepared, f)
+	j.mu.stats.Prepared++
+	if len(j.files.free) < spare {
+		j.mu.stats.Reused++
+	}
 	j.mu.Unlock()
 	j.event(Event{Kind: Prepared, File: id})
 	return nil
+}
+
+// haveCurrent makes sure that there is a current before there are hot files: one
+// without it would be damage.
+func (j *Journal) haveCurrent() error {
+	c := &j.files.current
+	if c.Generation > 0 && !c.broken {
+		return nil
+	}
+	if err := j.cfg.FS.Mkdir(Dir); err != nil {
+		return fmt.Errorf("make %s: %w", Dir, err)
+	}
+	if err := j.cfg.FS.SyncDir("."); err != nil {
+		return err
+	}
+	return j.nameFiles(nil)
 }
 
 // nonce is random and its low half is never zero: that is the sync word of every
@@ -183,6 +206,8 @@ func (j *Journal) newHandle(f *File) (fsys.File, error) {
 		err = j.cfg.FS.SyncDir(Dir)
 	}
 	if err != nil {
+		_ = j.cfg.FS.Remove(tmp) // unless it has its name by now: then it is used again
+		j.files.free = append(j.files.free, f)
 		return nil, errors.Join(err, h.Close())
 	}
 	f.size.Store(j.cfg.FileSize)
@@ -222,12 +247,17 @@ func (j *Journal) recycledBlank(tmp string) (fsys.File, error) {
 	for len(j.files.free) > 0 {
 		old := j.files.free[len(j.files.free)-1]
 		j.files.free = j.files.free[:len(j.files.free)-1]
-		if err := old.closeHandle(); err != nil {
+		if err := errors.Join(old.closeHandle(), j.unname(old.ID)); err != nil {
 			return nil, err
 		}
 		err := j.cfg.FS.Rename(old.name, tmp)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
+		}
+		if err == nil {
+			// Before anything is written: under its old name it may hold only what
+			// it held.
+			err = j.cfg.FS.SyncDir(Dir)
 		}
 		if err != nil {
 			return nil, err
@@ -243,25 +273,37 @@ func (j *Journal) nameFiles(added *File) error {
 	c := &j.files.current
 	c.Epoch = j.epoch
 	c.CleanFile, c.CleanEnd = 0, 0
-	c.Files = c.Files[:0:0]
+	c.Files = j.inUse(added)
+	return writeCurrent(j.cfg.FS, c)
+}
+
+// inUse lists the open file, the prepared ones, and added.
+func (j *Journal) inUse(added *File) []named {
+	var files []named
 	j.mu.Lock()
+	defer j.mu.Unlock()
 	if n := len(j.mu.files); n > 0 {
-		c.Files = append(c.Files, named{j.mu.files[n-1].ID, j.mu.files[n-1].Nonce})
+		files = append(files, named{j.mu.files[n-1].ID, j.mu.files[n-1].Nonce})
 	}
 	if f := j.mu.taken; f != nil {
-		c.Files = append(c.Files, named{f.ID, f.Nonce})
+		files = append(files, named{f.ID, f.Nonce})
 	}
 	for _, f := range j.mu.prepared {
-		c.Files = append(c.Files, named{f.ID, f.Nonce})
+		files = append(files, named{f.ID, f.Nonce})
 	}
-	j.mu.Unlock()
 	if added != nil {
-		c.Files = append(c.Files, named{added.ID, added.Nonce})
+		files = append(files, named{added.ID, added.Nonce})
 	}
-	if len(c.Files) > maxNamed {
-		c.Files = c.Files[len(c.Files)-maxNamed:]
+	return files[max(0, len(files)-maxNamed):]
+}
+
+// unname makes sure that current no longer names a file that is about to get
+// another name or to go: one that is named and not there is damage.
+func (j *Journal) unname(id uint64) error {
+	if c := &j.files.current; !c.broken && !c.names(id) {
+		return nil
 	}
-	return writeCurrent(j.cfg.FS, c)
+	return j.nameFiles(nil)
 }
 
 // takePrepared binds a slot to the next prepared file, and makes one when a
@@ -310,8 +352,8 @@ func (j *Journal) recordEnd() error {
 	j.mu.Lock()
 	skip := !j.mu.active || j.mu.fatal != nil || f == nil || f.poisoned
 	j.mu.Unlock()
-	if skip {
-		return nil
+	if skip || f == j.files.tail && !j.files.goesOn {
+		return nil // behind the end of a file that was cut there may be anything
 	}
 	h, err := f.open()
 	if err != nil {
@@ -326,9 +368,7 @@ func (j *Journal) recordEnd() error {
 	j.holdMeta()
 	defer j.releaseMeta()
 	c := &j.files.current
-	if !c.names(f.ID) {
-		c.Files = append([]named{{f.ID, f.Nonce}}, c.Files...)
-	}
+	c.Files = j.inUse(nil) // the next life takes those that are named and unused as they are
 	c.CleanFile, c.CleanEnd = f.ID, f.End()
 	return writeCurrent(j.cfg.FS, c)
 }

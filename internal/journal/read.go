@@ -174,13 +174,18 @@ func (c *Cursor) Fill() error {
 	defer r.file.release()
 	c.file = r.file
 	if r.first > c.next {
+		if first := c.l.First(); c.next < first { // trimmed since the look above
+			return &TrimmedError{First: first}
+		}
 		return c.damage(0, 0, r.first-1, "no file holds these records")
 	}
 	extents := r.extents
 	if extents == nil {
 		var err error
-		if extents, err = c.fromIndex(r.file); err != nil {
+		if extents, err = c.fromIndex(r.file); errors.Is(err, segment.ErrDamaged) {
 			return c.damage(0, 0, r.last, err.Error())
+		} else if err != nil {
+			return err // what cannot be read now may be whole
 		}
 	}
 	return c.load(&r, extents)
@@ -195,7 +200,9 @@ func (c *Cursor) absent(r run) error {
 		return ErrGone
 	}
 	if r.file == nil {
-		return &DamageError{File: Dir, First: c.next, Last: c.next, Problem: "no file holds this record"}
+		err := &DamageError{File: Dir, First: c.next, Last: max(c.next, c.l.Durable()), Problem: "no file holds these records"}
+		c.next = err.Last + 1
+		return err
 	}
 	return ErrStale
 }
@@ -206,7 +213,7 @@ func (c *Cursor) fromIndex(f *File) ([]segment.Extent, error) {
 		return c.extents, nil
 	}
 	if f.State() == StateMissing {
-		return nil, errors.New("the file is missing")
+		return nil, fmt.Errorf("the file is missing: %w", segment.ErrDamaged)
 	}
 	extents, err := c.j.extentsOf(f, c.l.Ordinal)
 	if err != nil {

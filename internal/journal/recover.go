@@ -25,6 +25,10 @@ type Sink interface {
 	// Next is the seq behind the last sealed record of a stream, and whether
 	// there is such a stream.
 	Next(ordinal uint32) (next uint64, known bool)
+	// Gone reports whether there was such a stream and it has been deleted. Next
+	// may then know nothing of it, or stand before records that nobody sealed
+	// for it.
+	Gone(ordinal uint32) bool
 }
 
 // Found is what recovery found.
@@ -39,6 +43,7 @@ type Found struct {
 	Replayed int
 	Damage   []Damage
 	Notes    []string
+	Steps    []string
 	ReadOnly error
 }
 
@@ -105,6 +110,10 @@ func (r *Recovery) read() error {
 	if cur != nil {
 		j.files.current = *cur
 		r.found.Clean = whole && cur.CleanFile != 0
+		if !whole && !j.cfg.DurableOnly {
+			at := (1 - cur.Generation%2) * slotBytes
+			r.found.Notes = append(r.found.Notes, fmt.Sprintf("%s, bytes %d to %d: this slot does not verify, after a crash in the middle of writing it or by damage; the other one holds", currentName, at, at+slotBytes-1))
+		}
 	}
 	if r.list, err = j.discover(); err != nil {
 		return err
@@ -182,6 +191,9 @@ func (r *Recovery) follow() error {
 		for c != nil && !r.known[c.file.ID] {
 			r.chain = append(r.chain, c)
 			r.known[c.file.ID] = true
+			if n := r.list.claimants(c.predecessor); c.rolls && n > 1 {
+				r.step("%d files say that they follow file %d; %s does, the others were given up before anything in them was acknowledged", n, c.predecessor, c.file.name)
+			}
 			c = r.list.successor(c.file.ID)
 		}
 		if c = r.beyondGap(); c == nil {
@@ -243,156 +255,6 @@ func (r *Recovery) missing(id uint64) {
 	r.readOnly(fmt.Sprintf("%s was in use and cannot be read (%s)", fileName(id), why))
 }
 
-// take reads one file of the chain: the run index of a sealed one, the data of
-// one that is not.
-func (r *Recovery) take(i int, c *candidate) error {
-	end, known := int64(0), false
-	if i+1 < len(r.chain) && r.chain[i+1].predecessor == c.file.ID {
-		end, known = r.chain[i+1].end, true
-	}
-	if c.footer != nil && (!known || c.footer.DataEnd == end) {
-		if i+1 == len(r.chain) {
-			r.add(Damage{File: c.file.name, Offset: c.footer.DataEnd, Problem: "the file that followed this one is missing"})
-			r.readOnly("the newest hot file is missing")
-		}
-		return r.takeSealed(c)
-	}
-	limit, acknowledged := c.file.Size(), int64(0)
-	if known {
-		limit, acknowledged = end, end
-	} else if r.j.files.current.CleanFile == c.file.ID && r.found.Clean {
-		acknowledged = r.j.files.current.CleanEnd
-	}
-	return r.takeOpen(c, acknowledged, limit, known)
-}
-
-// takeOpen scans a file that is not sealed.
-func (r *Recovery) takeOpen(c *candidate, acknowledged, limit int64, followed bool) error {
-	f := c.file
-	v, err := r.j.judge(f, acknowledged, min(limit, f.Size()))
-	if err != nil {
-		return err
-	}
-	if f.Size() < limit {
-		v.damage = append(v.damage, suspect{off: f.Size(), end: limit, reason: "the file is too short"})
-	}
-	r.found.Scanned += v.end
-	f.end.Store(v.end)
-	f.state.Store(uint32(StateRolled))
-	if !followed {
-		f.state.Store(uint32(StateOpen))
-		r.found.Torn = v.torn
-		if r.j.cfg.DurableOnly {
-			v.end = max(segment.HeaderBytes, min(v.end, v.acked))
-		}
-		if r.found.Clean && v.end != acknowledged {
-			r.found.Notes = append(r.found.Notes, fmt.Sprintf("%s was closed at %d and ends at %d", f.name, acknowledged, v.end))
-			r.unclean()
-		}
-	}
-	return r.replay(f, v)
-}
-
-// unclean takes back that the end was clean.
-func (r *Recovery) unclean() {
-	if r.found.Clean {
-		r.found.Clean, r.j.files.clean = false, false
-		r.j.epoch++
-	}
-}
-
-// takeSealed reads the decisions in a sealed file and where its streams end.
-func (r *Recovery) takeSealed(c *candidate) error {
-	f := c.file
-	f.end.Store(c.footer.DataEnd)
-	f.state.Store(uint32(StateRolled))
-	x, err := r.j.index(f)
-	if err != nil {
-		if errors.Is(err, segment.ErrVersion) {
-			return err
-		}
-		r.add(Damage{File: f.name, Offset: c.footer.IndexOff, Length: c.footer.IndexLen, Problem: "the run index does not verify; the data is read instead"})
-		c.footer = nil
-		return r.takeOpen(c, f.End(), f.End(), true)
-	}
-	own, ok, err := x.Find(0)
-	if err == nil && ok && own.Last > r.start.Seq {
-		for _, e := range own.Extents {
-			w := segment.NewWalker(f, f.Nonce, e.Off, e.Off+e.Len, segment.WalkerOptions{})
-			for w.Next() {
-				if err := r.decisions(w); err != nil {
-					return err
-				}
-			}
-			if w.Err() != nil {
-				r.add(Damage{File: f.name, Offset: w.Offset(), Problem: "decisions cannot be read: " + w.Err().Error()})
-			}
-		}
-	}
-	for i := range x.Len() {
-		run, err := x.Run(i)
-		if err != nil {
-			return fmt.Errorf("run index: %w", err)
-		}
-		if run.Ordinal == 0 {
-			continue
-		}
-		if l := r.lane(run.Ordinal); l != nil && run.Last >= l.next {
-			l.next = run.Last + 1
-			l.mu.runs = append(l.mu.runs, newRun(f, StreamRun{First: run.First, Last: run.Last, Bytes: extentsLength(run.Extents)}))
-		}
-	}
-	return nil
-}
-
-// decisions folds the decisions in the walker's frame.
-func (r *Recovery) decisions(w *segment.Walker) error {
-	if w.Frame().Kind != segment.KindControl {
-		return nil
-	}
-	for {
-		if !w.NextRecord() {
-			if err := w.RecordErr(); err != nil {
-				var bad *segment.RecordError
-				if !errors.As(err, &bad) {
-					return err
-				}
-				continue
-			}
-			return nil
-		}
-		rec := w.Record()
-		if rec.Seq < r.nextSeq || r.gap {
-			continue
-		}
-		if rec.Seq > r.nextSeq {
-			r.gap = true
-			r.readOnly(fmt.Sprintf("decisions %d..%d are missing", r.nextSeq, rec.Seq-1))
-			continue
-		}
-		if err := r.sink.Decision(rec.Seq, rec.Payload); err != nil {
-			return fmt.Errorf("decision %d: %w", rec.Seq, err)
-		}
-		r.nextSeq++
-		r.found.Replayed++
-		r.j.mu.lanes[0].next = r.nextSeq
-	}
-}
-
-// lane returns the lane of a stream that the decisions so far know, or nil.
-func (r *Recovery) lane(ordinal uint32) *Lane {
-	if l := r.j.mu.lanes[ordinal]; l != nil {
-		return l
-	}
-	next, known := r.sink.Next(ordinal)
-	if !known {
-		return nil
-	}
-	l := newLane(ordinal, next)
-	r.j.mu.lanes[ordinal] = l
-	return l
-}
-
 // finish says where the journal ends and what becomes of files outside the chain.
 func (r *Recovery) finish() error {
 	if n := len(r.chain); n > 0 {
@@ -420,27 +282,45 @@ func (r *Recovery) finish() error {
 // its thread, and takes no appends.
 func (r *Recovery) leftover(c *candidate) error {
 	f := c.file
-	if r.found.Clean && !c.rolls && c.header.Capacity == r.j.cfg.FileSize && r.j.files.current.names(f.ID) {
+	whole := c.header.Capacity == r.j.cfg.FileSize && f.Size() == c.header.Capacity
+	if r.found.Clean && !c.rolls && whole && r.j.files.current.names(f.ID) {
 		r.j.mu.prepared = append(r.j.mu.prepared, f)
+		r.step("%s was prepared by the last life and is used as it is", f.name)
 		return nil
 	}
+	off, err := f.acknowledged()
+	if err = errors.Join(err, f.closeHandle()); err != nil {
+		return err
+	}
+	if off > 0 {
+		r.add(Damage{File: f.name, Offset: off, Problem: "acknowledged frames in a file whose beginning does not verify"})
+		r.readOnly(f.name + " holds acknowledged frames and its beginning does not verify")
+		return nil
+	}
+	r.step("%s was prepared and not taken, or given up: its room is used again", f.name)
+	r.j.files.free = append(r.j.files.free, f)
+	return nil
+}
+
+// acknowledged looks for a frame that says that frames before it in this file were
+// acknowledged, and returns where it is, 0 when there is none.
+func (f *File) acknowledged() (off int64, err error) {
 	w := segment.NewWalker(f, f.Nonce, segment.HeaderBytes, f.Size(), segment.WalkerOptions{Window: scanWindow})
 	for w.Next() || w.Resync() {
 		if fr := w.Frame(); fr.Watermark > segment.HeaderBytes {
-			r.add(Damage{File: f.name, Offset: fr.Offset, Problem: "acknowledged frames in a file whose beginning does not verify"})
-			r.readOnly(f.name + " holds acknowledged frames and its beginning does not verify")
-			return f.closeHandle()
+			return fr.Offset, nil
 		}
 	}
 	var invalid *segment.InvalidError
 	if err := w.Err(); err != nil && !errors.As(err, &invalid) {
-		return err
+		return 0, err
 	}
-	if err := f.closeHandle(); err != nil {
-		return err
-	}
-	r.j.files.free = append(r.j.files.free, f)
-	return nil
+	return 0, nil
+}
+
+// step notes a turn that recovery took.
+func (r *Recovery) step(format string, args ...any) {
+	r.found.Steps = append(r.found.Steps, fmt.Sprintf(format, args...))
 }
 
 func (r *Recovery) add(d Damage) { r.found.Damage = append(r.found.Damage, d) }

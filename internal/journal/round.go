@@ -14,6 +14,8 @@ type round struct {
 	buf   []byte // unfinished frames, in the order they were accepted
 	cuts  []int  // where a new slot begins in buf
 	ends  []laneEnd
+	last  *Lane // whose frame came last
+	mixed bool  // frames of one lane do not all lie side by side
 	after []func()      // run once durable, in order, before anybody is told
 	done  chan struct{} // closed when err holds the outcome
 	err   error
@@ -35,7 +37,10 @@ func (r *round) touch(l *Lane, next uint64) {
 		l.turn = r.no
 		l.nth = len(r.ends)
 		r.ends = append(r.ends, laneEnd{lane: l})
+	} else if l != r.last {
+		r.mixed = true
 	}
+	r.last = l
 	r.ends[l.nth].next = next
 }
 

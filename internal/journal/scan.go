@@ -27,6 +27,7 @@ type verdict struct {
 	acked  int64     // up to here it is known to have been acknowledged
 	torn   int64     // bytes of frames behind that which nobody was told of
 	damage []suspect // acknowledged bytes that do not verify
+	cut    *suspect  // the frame at end, when it was begun and not all of its records are there
 }
 
 // judge reads an unsealed file from its first frame on, with every checksum, and
@@ -107,9 +108,17 @@ func (v *verdict) conclude(suspects []suspect, acknowledged int64) {
 	for _, s := range suspects {
 		if s.off >= acknowledged {
 			v.end = s.off
+			if s.records != nil {
+				v.cut = &s
+			}
 			return
 		}
-		s.end = min(s.end, max(acknowledged, s.frame.End()))
+		if s.records == nil && s.end > acknowledged {
+			// What comes behind is not acknowledged, and not all of it is there.
+			s.end, v.end = acknowledged, acknowledged
+			v.damage = append(v.damage, s)
+			return
+		}
 		v.damage = append(v.damage, s)
 	}
 	v.end = max(v.end, acknowledged)
@@ -127,6 +136,7 @@ func (r *Recovery) replay(f *File, v verdict) error {
 		}
 		f.frames++
 		lanes[fr.Ordinal] = true
+		r.j.mu.lastTime = max(r.j.mu.lastTime, fr.TimeMs) // the clock may have stepped back meanwhile
 		switch fr.Kind {
 		case segment.KindControl:
 			if err := r.decisions(w); err != nil {
@@ -149,6 +159,9 @@ func (r *Recovery) replay(f *File, v verdict) error {
 
 // data adds a data frame to its lane.
 func (r *Recovery) data(f *File, fr segment.Frame) {
+	if r.j.mu.lanes[fr.Ordinal] == nil && r.sink.Gone(fr.Ordinal) {
+		return // the snapshot knows of its deletion, which may lie further on in the journal
+	}
 	l := r.lane(fr.Ordinal)
 	if l == nil {
 		r.add(Damage{File: f.name, Offset: fr.Offset, Length: fr.Length, Ordinal: fr.Ordinal, First: fr.First, Last: fr.Last(),

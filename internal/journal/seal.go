@@ -51,12 +51,28 @@ func (j *Journal) Rolled() *File {
 // outlived their file. A file that has a footer already, because a crash came
 // between it and the decision, is read and left as it is.
 func (j *Journal) Seal(f *File, known func(ordinal uint32) (last uint64, state []byte)) (Seal, error) {
-	ft, err := f.readFooter(f.Size())
-	if err == nil && ft.DataEnd == f.End() {
-		return j.sealFound(f, ft)
+	s, err := j.seal(f, known)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if failed := err != nil; failed != j.mu.unsealable {
+		j.mu.unsealable = failed
+		j.bumpLocked()
 	}
-	if err != nil && !errors.Is(err, errNoFooter) {
-		return Seal{}, err
+	return s, err
+}
+
+func (j *Journal) seal(f *File, known func(ordinal uint32) (last uint64, state []byte)) (Seal, error) {
+	if !f.sealed {
+		if err := j.settleFooter(f); err != nil {
+			return Seal{}, fmt.Errorf("seal %s: %w", f.name, err)
+		}
+	}
+	if ft := f.knownFooter(); ft != nil && ft.DataEnd == f.End() {
+		s, err := j.sealFound(f, ft)
+		if !errors.Is(err, segment.ErrDamaged) && !errors.Is(err, segment.ErrNotSegment) {
+			return s, err
+		}
+		f.forgetFooter() // the crash came before the index was whole: it is written anew
 	}
 	b := sealBuilder{j: j, file: f, known: known, runs: map[uint32]*sealingRun{}}
 	if err := b.walk(); err != nil {
@@ -66,7 +82,27 @@ func (j *Journal) Seal(f *File, known func(ordinal uint32) (last uint64, state [
 	if err != nil {
 		return Seal{}, fmt.Errorf("seal %s: %w", f.name, err)
 	}
+	j.forgetStates()
 	return s, nil
+}
+
+// settleFooter makes the footer of a file that was found with one a fact: the
+// process that wrote it may have died before it was synced, and its decision must
+// not come before that.
+func (j *Journal) settleFooter(f *File) error {
+	ft := f.knownFooter()
+	if ft == nil {
+		return nil
+	}
+	if err := j.settleFile(f.name); err != nil {
+		return err
+	}
+	f.forgetFooter()
+	j.indexes.drop(f.ID)
+	if _, err := f.readFooter(ft.Size()); err != nil && !errors.Is(err, errNoFooter) {
+		return err
+	}
+	return nil
 }
 
 // sealFound describes a file that has its footer.
@@ -88,6 +124,21 @@ func (j *Journal) sealFound(f *File, ft *segment.Footer) (Seal, error) {
 		j.seals.states[r.Ordinal] = digestState{r.Last, r.After}
 	}
 	return s, nil
+}
+
+// forgetStates lets go of the digest states of streams that are gone, once they
+// are many.
+func (j *Journal) forgetStates() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(j.seals.states) <= 2*len(j.mu.lanes)+64 {
+		return
+	}
+	for ordinal := range j.seals.states {
+		if j.mu.lanes[ordinal] == nil {
+			delete(j.seals.states, ordinal)
+		}
+	}
 }
 
 func extentsLength(extents []segment.Extent) (n int64) {
@@ -233,7 +284,7 @@ func (b *sealBuilder) begin(r *sealingRun) {
 	}
 	state, ok := b.j.stateBefore(r.Ordinal, r.First, b.known)
 	if !ok {
-		r.Restarted = true
+		r.Restarted, state = true, nil
 	}
 	d, err := segment.NewDigester(state)
 	if err != nil {
@@ -309,6 +360,8 @@ func (b *sealBuilder) write() (Seal, error) {
 	f.mu.Lock()
 	f.mu.footer = &ft
 	f.mu.Unlock()
+	f.sealed = true
+	b.j.indexes.drop(f.ID)
 	if x, err := segment.OpenIndex(index); err == nil {
 		b.j.indexes.put(f.ID, x, int64(len(index)))
 	}

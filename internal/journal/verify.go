@@ -2,10 +2,13 @@ package journal
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/aof2/aof/internal/segment"
 )
@@ -23,11 +26,12 @@ type Verifier struct {
 	j     *Journal
 	only  map[uint32]bool        // nil is every stream, and the journal's own frames
 	after map[uint32]digestState // what the digests were at the end of the file before
+	gaps  *gaps
 }
 
 // NewVerifier returns a verifier of the streams in only, or of everything.
 func (j *Journal) NewVerifier(only map[uint32]bool) *Verifier {
-	return &Verifier{j: j, only: only, after: map[uint32]digestState{}}
+	return &Verifier{j: j, only: only, after: map[uint32]digestState{}, gaps: newGaps()}
 }
 
 // File verifies one file up to where its data ends. progress is told how much of
@@ -38,8 +42,10 @@ func (v *Verifier) File(ctx context.Context, f *File, progress func(int64)) erro
 	}
 	defer f.release()
 	v.Files++
+	v.gaps.begin()
+	held := v.held(f) // before the end is looked at: an open file grows meanwhile
 	if f.State() == StateMissing {
-		v.missing(f)
+		v.missing(f, held)
 		return nil
 	}
 	runs, err := v.footer(f)
@@ -71,7 +77,7 @@ func (v *Verifier) File(ctx context.Context, f *File, progress func(int64)) erro
 			return fmt.Errorf("%s: %w", f.name, err)
 		}
 		if s != nil {
-			v.add(Damage{File: f.name, Offset: s.off, Length: s.end - s.off, Problem: s.reason})
+			v.gaps.holes = append(v.gaps.holes, hole{suspect: *s})
 			digests = nil
 		}
 		if !more {
@@ -79,30 +85,60 @@ func (v *Verifier) File(ctx context.Context, f *File, progress func(int64)) erro
 		}
 	}
 	if f.Size() < end {
-		v.add(Damage{File: f.name, Offset: f.Size(), Length: end - f.Size(), Problem: "the file is too short"})
+		v.tooShort(f, end)
 		digests = nil
 	}
+	v.attribute(f, held, end)
 	v.Bytes += end
 	progress(end)
 	return v.finish(f, r, runs, digests)
 }
 
-// missing reports the runs of a file that is not there.
-func (v *Verifier) missing(f *File) {
-	v.add(Damage{File: f.name, Length: f.Size(), Problem: "the file is missing or is not what it should be"})
+// heldRun is what a lane has in a file.
+type heldRun struct {
+	lane *Lane
+	last uint64
+}
+
+// held lists what the lanes have in a file, by ordinal.
+func (v *Verifier) held(f *File) (held []heldRun) {
 	v.j.mu.Lock()
-	lanes := make([]*Lane, 0, len(v.j.mu.lanes))
-	for _, l := range v.j.mu.lanes {
-		lanes = append(lanes, l)
-	}
+	lanes := slices.Collect(maps.Values(v.j.mu.lanes))
 	v.j.mu.Unlock()
 	for _, l := range lanes {
 		for _, r := range l.Runs() {
-			if r.File == f && l.Ordinal != 0 && v.wanted(l.Ordinal) {
-				v.Damage = append(v.Damage, Damage{File: f.name, Length: f.Size(), Ordinal: l.Ordinal, First: r.First, Last: r.Last, Problem: "the file is missing or is not what it should be"})
+			if r.File == f && l.Ordinal != 0 {
+				held = append(held, heldRun{l, r.Last})
 			}
 		}
 	}
+	slices.SortFunc(held, func(a, b heldRun) int { return cmp.Compare(a.lane.Ordinal, b.lane.Ordinal) })
+	return held
+}
+
+// missing reports what a file held that is not there.
+func (v *Verifier) missing(f *File, held []heldRun) {
+	v.gaps.holes = append(v.gaps.holes, hole{suspect: suspect{end: f.Size(), reason: "the file is missing or is not what it should be"}})
+	v.attribute(f, held, f.Size()+1)
+}
+
+// tooShort makes a hole of what is not there, together with the one before it.
+func (v *Verifier) tooShort(f *File, end int64) {
+	s := suspect{off: f.Size(), end: end, reason: "the file is too short"}
+	if n := len(v.gaps.holes); n > 0 && v.gaps.holes[n-1].end >= f.Size() {
+		s.off = v.gaps.holes[n-1].off
+		v.gaps.holes = v.gaps.holes[:n-1]
+	}
+	v.gaps.holes = append(v.gaps.holes, hole{suspect: s})
+}
+
+// attribute reports the holes of a file: whose records lay there, as far as that
+// can be known.
+func (v *Verifier) attribute(f *File, held []heldRun, end int64) {
+	for _, r := range held {
+		v.add(v.gaps.reach(f, r.lane, r.last+1, end)...)
+	}
+	v.add(v.gaps.end(f)...)
 }
 
 // footer returns the runs of a sealed file, nil for one that is not sealed.
@@ -133,6 +169,9 @@ func (v *Verifier) footer(f *File) ([]segment.Run, error) {
 // frame verifies the walker's frame.
 func (v *Verifier) frame(f *File, w *segment.Walker, digests map[uint32]*segment.Digester) error {
 	fr := w.Frame()
+	if l := v.j.Lane(fr.Ordinal); l != nil && fr.Kind == segment.KindData {
+		v.add(v.gaps.frame(f, l, fr)...)
+	}
 	if !v.wanted(fr.Ordinal) {
 		return nil
 	}
@@ -165,9 +204,11 @@ func (v *Verifier) frame(f *File, w *segment.Walker, digests map[uint32]*segment
 
 func (v *Verifier) wanted(ordinal uint32) bool { return v.only == nil || v.only[ordinal] }
 
-func (v *Verifier) add(d Damage) {
-	if d.Ordinal == 0 || v.wanted(d.Ordinal) {
-		v.Damage = append(v.Damage, d)
+func (v *Verifier) add(damage ...Damage) {
+	for _, d := range damage {
+		if d.Ordinal == 0 || v.wanted(d.Ordinal) {
+			v.Damage = append(v.Damage, d)
+		}
 	}
 }
 

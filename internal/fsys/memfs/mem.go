@@ -84,6 +84,14 @@ func New(seed uint64) *Mem {
 	return m
 }
 
+// Uint64 returns a random number that follows from the seed of this disk. A
+// store that takes its nonces from here does the same each time.
+func (m *Mem) Uint64() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.rng.Uint64()
+}
+
 // Counters returns what happened so far on this disk, in all its lives.
 func (m *Mem) Counters() *Counters { return m.counters }
 
