@@ -3,7 +3,6 @@ package journal
 import (
 	"errors"
 	"fmt"
-	"runtime"
 
 	"github.com/aof2/aof/internal/segment"
 )
@@ -32,7 +31,7 @@ func (j *Journal) leadRounds(own *round) {
 		}
 		// Those who have just been told run first: what they append next joins the
 		// round that is about to be written, instead of waiting for it to end.
-		runtime.Gosched()
+		j.cfg.Yield()
 	}
 }
 

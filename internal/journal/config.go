@@ -31,6 +31,7 @@ type Config struct {
 	Now          func() time.Time
 	Random       func() uint64
 	Event        func(Event)
+	Yield        func() // lets others run first; nil is runtime.Gosched
 
 	// DurableOnly leaves out what no frame says was synced: for a view of a
 	// journal that somebody is writing to.

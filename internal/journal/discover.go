@@ -107,6 +107,7 @@ func isReadFailure(err error) bool {
 // examine reads what identifies a hot file.
 func (j *Journal) examine(id uint64) (*candidate, error) {
 	f := newFile(j.cfg.FS, id, 0, StatePrepared)
+	f.pool = &j.handles
 	h, err := f.open()
 	if err != nil {
 		return nil, err

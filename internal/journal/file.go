@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -28,6 +27,7 @@ type File struct {
 	Nonce uint64
 
 	fs    fsys.FS
+	pool  *handlePool // nil: the handle stays open
 	name  string
 	state atomic.Uint32
 	end   atomic.Int64 // where its data ends, as far as it is durable
@@ -38,9 +38,8 @@ type File struct {
 
 	mu struct {
 		sync.Mutex
-		handle fsys.File // nil when closed; reopened when needed
-		before fsys.File // the handle that openWrite replaced
-		shut   bool      // the journal is closed: nothing is opened any more
+		handle *handle // nil when closed; reopened when needed
+		shut   bool    // the journal is closed: nothing is opened any more
 		footer *segment.Footer
 	}
 
@@ -49,6 +48,7 @@ type File struct {
 	lanes    int // upper bound of the distinct streams in it
 	poisoned bool
 	sealed   bool // this process has written its footer; of the one who seals
+	writable bool // its handle can write; of the one who activates
 
 	previous    uint64 // the file before it
 	previousEnd int64  // and where that one's data ends
@@ -104,90 +104,11 @@ func (f *File) retire() {
 
 // ReadAt reads from the file. Sealed files are opened when first read.
 func (f *File) ReadAt(p []byte, off int64) (int, error) {
-	h, err := f.open()
+	h, err := f.use()
 	if err != nil {
 		return 0, err
 	}
-	return h.ReadAt(p, off)
-}
-
-// open returns the handle. Two readers may open at once; one handle stays.
-func (f *File) open() (fsys.File, error) {
-	f.mu.Lock()
-	h, shut := f.mu.handle, f.mu.shut
-	f.mu.Unlock()
-	if shut {
-		return nil, ErrClosed
-	}
-	if h != nil {
-		return h, nil
-	}
-	h, err := f.fs.Open(f.name)
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", f.name, err)
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.mu.shut {
-		_ = h.Close() // the journal was closed meanwhile
-		return nil, ErrClosed
-	}
-	if f.mu.handle != nil {
-		_ = h.Close() // the other one stays
-		return f.mu.handle, nil
-	}
-	f.mu.handle = h
-	return h, nil
-}
-
-// setHandle gives the file an open handle, in place of one it may have.
-func (f *File) setHandle(h fsys.File) error {
-	f.mu.Lock()
-	old := f.mu.handle
-	f.mu.handle = h
-	f.mu.Unlock()
-	if old == nil || old == h {
-		return nil
-	}
-	return old.Close()
-}
-
-// openWrite replaces the handle of a file that was found at open by one that can
-// write. A reader may be at work with the one before: that stays open as long.
-func (f *File) openWrite() error {
-	f.mu.Lock()
-	done := f.mu.before != nil
-	f.mu.Unlock()
-	if done {
-		return nil
-	}
-	h, err := f.fs.OpenWrite(f.name)
-	if err != nil {
-		return err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.mu.before, f.mu.handle = f.mu.handle, h
-	return nil
-}
-
-// close closes the handle for good.
-func (f *File) close() error {
-	f.mu.Lock()
-	f.mu.shut = true
-	f.mu.Unlock()
-	return f.closeHandle()
-}
-
-// closeHandle closes the handles there are.
-func (f *File) closeHandle() error {
-	f.mu.Lock()
-	before := f.mu.before
-	f.mu.before = nil
-	f.mu.Unlock()
-	err := f.setHandle(nil)
-	if before != nil {
-		err = errors.Join(err, before.Close())
-	}
-	return err
+	n, err := h.ReadAt(p, off)
+	_ = h.done() // what was read stays read
+	return n, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -69,6 +70,7 @@ type Journal struct {
 		goesOn  bool    // this life writes to it
 	}
 	indexes indexCache
+	handles handlePool
 	seals   struct { // of the one who seals
 		states map[uint32]digestState
 	}
@@ -106,6 +108,9 @@ type Stats struct {
 }
 
 func newJournal(cfg Config) *Journal {
+	if cfg.Yield == nil {
+		cfg.Yield = runtime.Gosched
+	}
 	j := &Journal{
 		cfg:    cfg,
 		failed: make(chan struct{}),

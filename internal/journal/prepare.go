@@ -136,6 +136,7 @@ func (j *Journal) prepareLocked() error {
 	nonce := j.nonce()
 	j.files.current.NextID++
 	f := newFile(j.cfg.FS, id, nonce, StatePrepared)
+	f.pool, f.writable = &j.handles, true
 	spare := len(j.files.free)
 	h, err := j.newHandle(f)
 	if err != nil {
@@ -258,11 +259,18 @@ func (j *Journal) recycledBlank(tmp string) (fsys.File, error) {
 			// Before anything is written: under its old name it may hold only what
 			// it held.
 			err = j.cfg.FS.SyncDir(Dir)
+		} else {
+			j.files.free = append(j.files.free, old)
+		}
+		var h fsys.File
+		if err == nil {
+			h, err = j.cfg.FS.OpenWrite(tmp)
 		}
 		if err != nil {
+			_ = j.cfg.FS.Remove(tmp) // or every failure would leave one more
 			return nil, err
 		}
-		return j.cfg.FS.OpenWrite(tmp)
+		return h, nil
 	}
 	return nil, nil
 }

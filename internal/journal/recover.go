@@ -59,7 +59,9 @@ type Recovery struct {
 	chain   []*candidate
 	known   map[uint64]bool // files of the chain
 	nextSeq uint64          // the decision expected next
-	gap     bool            // decisions are missing: none is folded any more
+
+	lastMissing uint64 // the newest file that is missing
+	gap         bool   // decisions are missing: none is folded any more
 }
 
 // Recover reads what lies in the journal's directory and folds the decisions
@@ -222,8 +224,9 @@ func (r *Recovery) checkUnused() error {
 	return nil
 }
 
-// beyondGap finds the file behind a missing one: the lowest whose predecessor is
-// not there, though it comes after everything in the chain.
+// beyondGap finds the file behind a missing one: the lowest whose predecessor
+// comes after everything in the chain. That predecessor held acknowledged frames,
+// and so is missing even when a file of its name is there.
 func (r *Recovery) beyondGap() *candidate {
 	var newest uint64
 	if n := len(r.chain); n > 0 {
@@ -231,7 +234,7 @@ func (r *Recovery) beyondGap() *candidate {
 	}
 	for _, c := range r.list.sorted() {
 		if c.rolls && !r.known[c.file.ID] && c.file.ID > max(newest, r.start.File) &&
-			r.list.files[c.predecessor] == nil && c.predecessor > newest {
+			!r.known[c.predecessor] && c.predecessor > newest {
 			return c
 		}
 	}
@@ -244,9 +247,12 @@ func (r *Recovery) missing(id uint64) {
 		return
 	}
 	r.known[id] = true
-	why := r.list.broken[id]
+	r.lastMissing = max(r.lastMissing, id)
+	why, c := r.list.broken[id], r.list.files[id]
 	switch {
-	case why == "" && r.list.files[id] != nil:
+	case why == "" && c != nil && !c.rolls:
+		why = "its beginning does not verify"
+	case why == "" && c != nil:
 		why = "it is another file of that name"
 	case why == "":
 		why = "it is missing"
@@ -287,6 +293,11 @@ func (r *Recovery) leftover(c *candidate) error {
 		r.j.mu.prepared = append(r.j.mu.prepared, f)
 		r.step("%s was prepared by the last life and is used as it is", f.name)
 		return nil
+	}
+	if f.Size() < c.header.Capacity {
+		r.add(Damage{File: f.name, Offset: f.Size(), Length: c.header.Capacity - f.Size(), Problem: "the file is too short"})
+		r.readOnly(f.name + " is shorter than it was when it was made")
+		return f.closeHandle()
 	}
 	off, err := f.acknowledged()
 	if err = errors.Join(err, f.closeHandle()); err != nil {

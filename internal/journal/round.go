@@ -14,8 +14,8 @@ type round struct {
 	buf   []byte // unfinished frames, in the order they were accepted
 	cuts  []int  // where a new slot begins in buf
 	ends  []laneEnd
-	last  *Lane // whose frame came last
-	mixed bool  // frames of one lane do not all lie side by side
+	last  *Lane         // whose frame came last
+	mixed bool          // frames of one lane do not all lie side by side
 	after []func()      // run once durable, in order, before anybody is told
 	done  chan struct{} // closed when err holds the outcome
 	err   error

@@ -127,7 +127,7 @@ func (v *verdict) conclude(suspects []suspect, acknowledged int64) {
 // replay hands the frames of an unsealed file to the lanes and the decisions to
 // the sink. Where frames are missing it says which records are.
 func (r *Recovery) replay(f *File, v verdict) error {
-	w := segment.NewWalker(f, f.Nonce, segment.HeaderBytes, v.end, segment.WalkerOptions{Window: scanWindow})
+	w := segment.NewWalker(f, f.Nonce, segment.HeaderBytes, min(v.end, f.Size()), segment.WalkerOptions{Window: scanWindow})
 	lanes := map[uint32]bool{}
 	for w.Next() || w.Resync() {
 		fr := w.Frame()

@@ -165,6 +165,7 @@ func (j *Journal) SealDecided(s Seal) {
 	for _, l := range lanes {
 		l.sealed(s.File)
 	}
+	_ = s.File.closeHandle() // all it wrote is synced; a reader opens the file when it needs it
 	j.event(Event{Kind: Sealed, File: s.File.ID, Detail: fmt.Sprintf("%d bytes of data, %d streams", s.DataEnd, len(s.Runs))})
 }
 

@@ -29,7 +29,45 @@ func (r *Recovery) take(i int, c *candidate) error {
 		acknowledged = r.j.files.current.CleanEnd
 		limit = max(limit, acknowledged)
 	}
+	if acknowledged == 0 && r.orphaned(i) {
+		return r.takeOrphan(c, limit)
+	}
 	return r.takeOpen(c, acknowledged, limit, known)
+}
+
+// orphaned reports whether the file that goes on behind a file of the chain
+// cannot be read, or may have been one that cannot.
+func (r *Recovery) orphaned(i int) bool {
+	id := r.chain[i].file.ID
+	if i+1 < len(r.chain) {
+		return r.chain[i+1].predecessor != id
+	}
+	return r.lastMissing > id
+}
+
+// takeOrphan scans a file of which only the missing file behind it says where it
+// ends. Frames that no watermark vouches for may have been given up, and other
+// records may have got their numbers: they are not taken, and reported.
+func (r *Recovery) takeOrphan(c *candidate, limit int64) error {
+	f := c.file
+	v, err := r.j.judge(f, 0, min(limit, f.Size()))
+	if err != nil {
+		return err
+	}
+	end := max(segment.HeaderBytes, min(v.end, v.acked))
+	w := segment.NewWalker(f, f.Nonce, end, v.end, segment.WalkerOptions{Window: scanWindow})
+	for w.Next() {
+		fr := w.Frame()
+		if fr.Kind == segment.KindData || fr.Kind == segment.KindControl {
+			r.add(Damage{File: f.name, Offset: fr.Offset, Length: fr.Length, Ordinal: fr.Ordinal, First: fr.First, Last: fr.Last(),
+				Problem: "whether these records count is said by the file that goes on behind this one, which cannot be read"})
+		}
+	}
+	var invalid *segment.InvalidError
+	if err := w.Err(); err != nil && !errors.As(err, &invalid) {
+		return err
+	}
+	return r.takeOpen(c, end, end, true)
 }
 
 // takeOpen scans a file that is not sealed.
