@@ -55,7 +55,7 @@ func load(fsy fsys.FS, opts *Options, mode loadMode, events *eventFeed) (*loaded
 	ledger := coordinator.NewLedger(cat)
 	cfg := journal.Config{
 		FS: fsy, FileSize: opts.HotFileSize, MaxUnflushed: opts.MaxUnflushed, Now: opts.Now,
-		Random: randomOf(fsy), Event: events.journal, DurableOnly: mode == loadBesideOpen,
+		Random: randomOf(fsy), Yield: yieldOf(fsy), Event: events.journal, DurableOnly: mode == loadBesideOpen,
 	}
 	rec, err := journal.Recover(cfg, start, mode != loadToOpen, ledger)
 	if err != nil {
@@ -103,6 +103,15 @@ func randomOf(fsy fsys.FS) func() uint64 {
 		_, _ = rand.Read(b[:]) // never fails: it would end the program
 		return binary.LittleEndian.Uint64(b[:])
 	}
+}
+
+// yieldOf is how the writer lets others run first: a file system in memory brings
+// its own, nil is the runtime's.
+func yieldOf(fsy fsys.FS) func() {
+	if y, ok := fsy.(interface{ Yield() }); ok {
+		return y.Yield
+	}
+	return nil
 }
 
 // attachments lists what the catalog knows, for the journal.

@@ -100,8 +100,10 @@ func (s *Store) open() error {
 		s.events.damage(d)
 	}
 	if !s.recovery.Clean && !s.recovery.Fresh || len(s.recovery.Damage) > 0 {
-		s.events.emit(Event{Kind: EventRecovered, Err: s.recovery.ReadOnly,
-			Detail: fmt.Sprintf("end at %s:%d, %d torn bytes, %d damaged ranges", s.recovery.TailFile, s.recovery.TailEnd, s.recovery.Torn, len(s.recovery.Damage))})
+		s.events.emit(Event{
+			Kind: EventRecovered, Err: s.recovery.ReadOnly,
+			Detail: fmt.Sprintf("end at %s:%d, %d torn bytes, %d damaged ranges", s.recovery.TailFile, s.recovery.TailEnd, s.recovery.Torn, len(s.recovery.Damage)),
+		})
 	}
 	return nil
 }

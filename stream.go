@@ -172,19 +172,8 @@ func (st *Stream) try(recs [][]byte, mayLead bool) (journal.Ticket, error) {
 	return t, nil
 }
 
-// retry waits after a refusal and tries until the records are accepted. Where no
-// hot file could be prepared, another attempt is waited for once: the disk may
-// have room again.
+// retry waits after a refusal and tries until the records are accepted.
 func (st *Stream) retry(ctx context.Context, recs [][]byte, mayLead bool, refused error) (journal.Ticket, error) {
-	var stale *journal.StaleError
-	if errors.As(refused, &stale) {
-		select {
-		case <-stale.Mark.Reached(stale.Target):
-		case <-ctx.Done():
-			return journal.Ticket{}, context.Cause(ctx)
-		}
-		return wait(ctx, func() (journal.Ticket, error) { return st.try(recs, mayLead) })
-	}
 	first := true
 	return wait(ctx, func() (journal.Ticket, error) {
 		if first {

@@ -15,16 +15,27 @@ import (
 )
 
 // wait is the waiting form of a Try call: it tries, and where that would block,
-// waits until trying again is worthwhile or ctx ends.
+// waits until trying again is worthwhile or ctx ends. Where no hot file could be
+// prepared, another attempt is waited for once: the failure that is told may be
+// older than this call, and the disk may have room again.
 func wait[T any](ctx context.Context, try func() (T, error)) (T, error) {
-	for {
+	for waited := false; ; {
 		v, err := try()
 		var b *WouldBlockError
-		if err == nil || !errors.As(err, &b) {
+		var stale *journal.StaleError
+		var ready <-chan struct{}
+		switch {
+		case err == nil:
+			return v, nil
+		case errors.As(err, &b):
+			ready = b.Ready()
+		case errors.As(err, &stale) && !waited:
+			waited, ready = true, stale.Mark.Reached(stale.Target)
+		default:
 			return v, err
 		}
 		select {
-		case <-b.Ready():
+		case <-ready:
 		case <-ctx.Done():
 			return v, context.Cause(ctx)
 		}
