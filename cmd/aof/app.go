@@ -27,6 +27,7 @@ type app struct {
 	out, err io.Writer
 	dir      string // --dir, AOF_DIR or the default
 	json     bool   // --json of the verb that runs
+	checks   bool   // the verb itself reports damage
 }
 
 // run executes one command line and returns the exit code of the process.
@@ -57,10 +58,18 @@ append, cat, seal, trim and rm need it for themselves. ls, info, segments, verif
 and cat --read-only only look: they take no lock, work beside a running program
 and on a read-only disk, and see the state at the moment they start.
 
-Exit codes: 0 done; 1 damage found or a check failed; 2 wrong usage, or input
-over a limit; 3 no such store, stream, record or file; 4 locked by another
-program, or otherwise unavailable; 5 I/O error or disk full; 130 and 143 ended by
-Ctrl-C and by SIGTERM, after saying how far it came.`
+Results go to stdout. Notes, and what went wrong with what to do about it, go to
+stderr. With --json a verb that reports prints one JSON object on one line; the
+help of the verb shows which.
+
+Exit codes:
+    0  done
+    1  damage found, or a check failed
+    2  wrong usage, or input over a limit
+    3  no such store, stream, record or file
+    4  locked by another program, of a newer version, read-only, or unavailable
+    5  I/O error, or the disk is full
+  130  ended by Ctrl-C, after saying how far it came (143: by SIGTERM)`
 
 const rootExample = `  printf 'one\ntwo\n' | aof append orders
   aof cat orders
@@ -130,7 +139,7 @@ func (a *app) withStore(ctx context.Context, create bool, use func(*aof.Store) e
 	}
 	s, err := aof.Open(ctx, a.dir, nil)
 	if err != nil {
-		return err
+		return openFailure(a.dir, create, err)
 	}
 	a.noteRecovery(s.Recovery())
 	return errors.Join(use(s), s.Close())
@@ -144,7 +153,7 @@ func (a *app) withView(ctx context.Context, use func(*aof.View) error) error {
 	}
 	v, err := aof.Inspect(ctx, a.dir, nil)
 	if err != nil {
-		return err
+		return openFailure(a.dir, false, err)
 	}
 	if holder, running := v.Running(); running {
 		a.note("a program is using this store (%s); this is a snapshot of it", holder)
@@ -191,7 +200,7 @@ func (a *app) noteRecovery(r aof.Recovery) {
 	for _, n := range r.Notes {
 		a.note("%s", n)
 	}
-	if len(r.Damage) > 0 {
+	if len(r.Damage) > 0 && !a.checks {
 		a.note("%s not verify; `aof verify` shows exactly which", plural(len(r.Damage), "range of acknowledged bytes does", "ranges of acknowledged bytes do"))
 	}
 	if r.ReadOnly != nil {

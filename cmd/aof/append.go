@@ -19,7 +19,10 @@ create the stream when it does not exist. "-" is stdin.
 The exit code is 0 only when every record is durable; on any failure stderr says
 how many are. The bytes between two delimiters are the record, whatever they are:
 a carriage return stays, an empty line is an empty record, and a last line without
-a delimiter counts. Each file ends its last record.`
+a delimiter counts. Each file ends its last record.
+
+With --json, where first and last are 0 when there was nothing to append:
+  {"stream":"s","first":1,"last":2,"records":2,"bytes":6,"seconds":0.01}`
 
 const appendExample = `  aof append orders orders.txt more.txt
   tail -F /var/log/syslog | aof append syslog
@@ -272,7 +275,7 @@ func (ap *appender) explain(ctx context.Context, failed, unsettled error) error 
 	if errors.As(err, &long) {
 		err = &failure{
 			code: exitUsage, err: err, what: ap.in + ": " + long.Error(),
-			do: fmt.Sprintf("shorten or split record %d of %s", long.number, ap.in),
+			do: "shorten or split it",
 		}
 	}
 	durable := ap.durable()

@@ -21,7 +21,11 @@ UTF-8.
 
 Without -f it ends at the last record that is durable when it starts; with -f it
 waits for more until --to, --limit or Ctrl-C. It needs the store for itself;
---read-only looks at a snapshot instead, beside a running program.`
+--read-only looks at a snapshot instead, beside a running program.
+
+With --format json each line is one of
+  {"seq":1,"time":"2006-01-02T15:04:05.000Z","data":"text"}
+  {"seq":2,"time":"2006-01-02T15:04:05.000Z","data_base64":"/w=="}`
 
 const catExample = `  aof cat orders
   aof cat orders --from 100 --to 200
@@ -83,17 +87,19 @@ func (a *app) cat(ctx context.Context, name string, o catOptions) error {
 		return a.withView(ctx, func(v *aof.View) error {
 			info, err := v.Stream(name)
 			if err != nil {
-				return streamError(a.dir, name, err)
+				return streamError(a.dir, name, v.Recovery(), err)
 			}
-			return a.catFrom(ctx, name, info.Bounds, o, func(r aof.ReaderOptions) (*aof.Reader, error) { return v.Reader(name, r) })
+			err = a.catFrom(ctx, name, info.Bounds, o, func(r aof.ReaderOptions) (*aof.Reader, error) { return v.Reader(name, r) })
+			return o.endKnown(name, info.Bounds, v.Recovery(), err)
 		})
 	}
 	return a.withStore(ctx, false, func(s *aof.Store) error {
 		stream, err := s.Stream(ctx, name)
 		if err != nil {
-			return streamError(a.dir, name, err)
+			return streamError(a.dir, name, s.Recovery(), err)
 		}
-		return a.catFrom(ctx, name, stream.Bounds(), o, stream.Reader)
+		b := stream.Bounds()
+		return o.endKnown(name, b, s.Recovery(), a.catFrom(ctx, name, b, o, stream.Reader))
 	})
 }
 
@@ -117,6 +123,19 @@ func (a *app) catFrom(ctx context.Context, name string, b aof.Bounds, o catOptio
 		return nil
 	}
 	return p.explain(err)
+}
+
+// endKnown makes a failure of printing up to an end that may not be the end.
+func (o *catOptions) endKnown(name string, b aof.Bounds, r aof.Recovery, err error) error {
+	asked := o.limit.set || o.to.set && o.to.value <= uint64(b.Durable)
+	if err != nil || asked || !lostThread(r) {
+		return err
+	}
+	return &failure{
+		code: exitDamage, err: aof.ErrCorrupt,
+		what: fmt.Sprintf("stream %s may have records behind seq %d: there is damage, and whose records it held is not known", quoteName(name), b.Durable),
+		do:   "`aof verify` shows what is damaged; restore the rest from a copy",
+	}
 }
 
 // endless reports whether no record is the last one to print.

@@ -164,7 +164,7 @@ func (d *demoRun) tellRecovery(took time.Duration, r aof.Recovery) {
 // compareAll holds what came back against what was acknowledged and against the
 // source.
 func (d *demoRun) compareAll(ctx context.Context, s *aof.Store) error {
-	rows := []string{"STREAM\tACKNOWLEDGED\tCAME BACK\tDIFFERENCE"}
+	rows := []string{"STREAM\t>ACKNOWLEDGED\t>CAME BACK\tDIFFERENCE"}
 	for i, p := range d.text.parts {
 		c, err := compare(ctx, s, p)
 		if err != nil {

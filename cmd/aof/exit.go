@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -58,10 +59,42 @@ func noStream(dir, name string) error {
 	}
 }
 
-// streamError names the stream in an error about it.
-func streamError(dir, name string, err error) error {
-	if errors.Is(err, aof.ErrNotFound) {
-		return noStream(dir, name)
+// streamError names the stream in an error about it. In a store that has lost its
+// thread nobody knows whether there was such a stream.
+func streamError(dir, name string, r aof.Recovery, err error) error {
+	switch {
+	case !errors.Is(err, aof.ErrNotFound):
+		return err
+	case lostThread(r):
+		return &failure{
+			code: exitDamage,
+			what: fmt.Sprintf("no stream %s is known in %s, and damage may hide it", quoteName(name), dir),
+			do:   "`aof verify` shows what is damaged, `aof ls` the streams that are known; restore the rest from a copy",
+			err:  aof.ErrCorrupt,
+		}
+	}
+	return noStream(dir, name)
+}
+
+// lostThread reports whether there is damage of which nobody knows what it held:
+// streams may be missing, or the end of those that are there.
+func lostThread(r aof.Recovery) bool { return len(r.Damage) > 0 && r.ReadOnly != nil }
+
+// openFailure gives advice where a directory could not be opened as a store.
+func openFailure(dir string, create bool, err error) error {
+	switch {
+	case errors.Is(err, aof.ErrNotFound) || errors.Is(err, aof.ErrInvalid) && !create:
+		return noStore(dir)
+	case errors.Is(err, aof.ErrInvalid): // nothing was asked for that could be invalid but the directory
+		return &failure{
+			code: exitUsage, what: plain(err), err: err,
+			do: "--dir or AOF_DIR names the directory of a store; one that does not exist is made",
+		}
+	case errors.Is(err, aof.ErrCorrupt):
+		return &failure{
+			code: exitDamage, what: plain(err), err: err,
+			do: "without this nothing in the store can be trusted: restore it from a copy; nothing was touched",
+		}
 	}
 	return err
 }
@@ -182,8 +215,17 @@ var causes = []struct {
 	{fs.ErrNotExist, exitNotFound, "look at the name, then run the same command again"},
 }
 
-// plain is the text of an error without the package's own prefix, which the
-// program's prefix already is.
+// plain is the text of an error on one line, without the names of the packages
+// that it came through and what they repeat.
 func plain(err error) string {
-	return strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\n", "; "), "aof: ")
+	var words []string
+	for _, word := range strings.Split(strings.ReplaceAll(err.Error(), "\n", "; "), ": ") {
+		if slices.Contains(packages, word) || len(words) > 0 && words[len(words)-1] == word {
+			continue
+		}
+		words = append(words, word)
+	}
+	return strings.Join(words, ": ")
 }
+
+var packages = []string{"aof", "journal", "segment", "catalog", "coordinator", "fsys"}

@@ -24,7 +24,7 @@ func TestEveryErrorHasItsExitCodeAndAdvice(t *testing.T) {
 	}{
 		{"wrong usage", usagef("do this", "wrong"), exitUsage, "do this"},
 		{"no store", noStore("d"), exitNotFound, "--dir"},
-		{"no stream", streamError("d", "s", fmt.Errorf("x: %w", aof.ErrNotFound)), exitNotFound, "aof ls"},
+		{"no stream", streamError("d", "s", aof.Recovery{}, fmt.Errorf("x: %w", aof.ErrNotFound)), exitNotFound, "aof ls"},
 		{"a missing file", &fs.PathError{Op: "open", Path: "f", Err: syscall.ENOENT}, exitNotFound, "name"},
 		{"locked", &aof.LockedError{Dir: "d", Holder: "pid 1"}, exitUnavailable, "stop that program"},
 		{"a newer version", fmt.Errorf("open: %w", aof.ErrVersion), exitUnavailable, "later"},

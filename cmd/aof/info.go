@@ -15,7 +15,13 @@ func (a *app) infoCommand() *cobra.Command {
 		Short: "Show one stream: its records, its bytes and the files it holds",
 		Long: `Show one stream: which records there are, how many bytes of the journal they
 take, and which files cannot be recycled because of them. It takes no lock and
-shows the state at the moment it starts.`,
+shows the state at the moment it starts.
+
+With --json it is what ls prints of the stream, and the files as segments prints
+them:
+  {"dir":"d","snapshot":false,"name":"s","id":1,"created":"TIME","records":2,
+   "first":1,"durable":2,"next":3,"bytes":96,"files":1,
+   "metadata_base64":"absent when there is none","in_files":[...]}`,
 		Example: "  aof info orders\n  aof info orders --json",
 		Args:    arguments(1, 1, "STREAM"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -37,7 +43,7 @@ type infoReport struct {
 func (a *app) info(v *aof.View, name string) error {
 	info, err := v.Stream(name)
 	if err != nil {
-		return streamError(a.dir, name, err)
+		return streamError(a.dir, name, v.Recovery(), err)
 	}
 	files := reportFiles(v.Files(), name)
 	report := infoReport{a.reportView(v), reportStream(info), files}

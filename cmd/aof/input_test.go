@@ -119,7 +119,11 @@ func TestForeignFilesAreLeftAlone(t *testing.T) {
 			foreign = append(foreign, path)
 		}
 	}
-	c.okPipe("11\n", "append", "orders")
+	r := c.pipe("11\n", "append", "orders")
+	if r.code != exitDone {
+		t.Errorf("%+v", r)
+	}
+	c.wantText(r.stderr, "aof: note: journal/notes.txt is not a file of this store and is left alone")
 	if got := c.ok2("cat", "orders", "--last", "2"); got != "10\n11\n" {
 		t.Errorf("got %q", got)
 	}
@@ -150,10 +154,15 @@ func (c *cli) directories() []string {
 
 func TestADirectoryOfOtherThingsIsNoStore(t *testing.T) {
 	c := &cli{t: t, dir: t.TempDir()}
-	if err := os.WriteFile(filepath.Join(c.dir, "letter.txt"), []byte("dear"), 0o600); err != nil {
+	letter := filepath.Join(c.dir, "letter.txt")
+	if err := os.WriteFile(letter, []byte("dear"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"ls"}, {"verify"}, {"cat", "s", "--read-only"}} {
-		c.fails(exitNotFound, []string{"--dir or AOF_DIR"}, args...)
+	for _, args := range [][]string{{"ls"}, {"verify"}, {"cat", "s", "--read-only"}, {"cat", "s"}, {"seal"}, {"trim", "s", "--before", "1"}, {"rm", "s"}} {
+		c.fails(exitNotFound, []string{"there is no store in " + c.dir, "--dir or AOF_DIR"}, args...)
+	}
+	c.fails(exitUsage, []string{c.dir, "letter.txt", "no store", "one that does not exist is made"}, "append", "s")
+	if entries, err := os.ReadDir(c.dir); err != nil || len(entries) != 1 {
+		t.Errorf("the directory holds %v, %v", entries, err)
 	}
 }

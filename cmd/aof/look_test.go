@@ -58,7 +58,7 @@ func TestLsListsByName(t *testing.T) {
 	if s := ls.Streams[0]; s.Records != 0 || s.First != 1 || s.Durable != 0 || s.Next != 1 {
 		t.Errorf("empty is %+v", s)
 	}
-	if got := c.ok("ls"); !strings.Contains(got, `"two words 🙂"  2 `) {
+	if got := c.ok("ls"); !strings.Contains(got, "\n\"two words 🙂\" ") {
 		t.Errorf("the name is not quoted:\n%s", got)
 	}
 }

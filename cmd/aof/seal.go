@@ -17,7 +17,10 @@ func (a *app) sealCommand() *cobra.Command {
 		Short: "Seal every file that holds records",
 		Long: `Take a new file for what comes and seal every file before it: sealed files have
 their index and their checksums and never change again. Files seal themselves when
-they are full; this is for a moment of your choosing, such as before a copy.`,
+they are full; this is for a moment of your choosing, such as before a copy.
+
+With --json, where a file is what segments prints:
+  {"sealed":[{"id":1,"path":"...","state":"sealed",...}],"seconds":0.01}`,
 		Example: "  aof seal\n  aof seal --json",
 		Args:    arguments(0, 0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -16,7 +16,13 @@ func (a *app) segmentsCommand() *cobra.Command {
 		Long: `Show the files of the journal with their state: prepared (empty, ready to be
 taken), open (receives records), rolled (complete), sealed (immutable). With a
 stream, show only the files that hold records of it, and which. It takes no lock
-and shows the state at the moment it starts.`,
+and shows the state at the moment it starts.
+
+With --json, where runs says which records of which stream lie in the file, and
+the stream at the top is the one that was asked for, if one was:
+  {"dir":"d","snapshot":false,"stream":"s","files":[{"id":1,
+   "path":"journal/0000000000000001.aof","state":"open","bytes":67108864,
+   "data_bytes":4280,"runs":[{"stream":"s","id":1,"first":1,"last":2,"bytes":96}]}]}`,
 		Example: "  aof segments\n  aof segments orders\n  aof segments --json | jq '.files[].runs'",
 		Args:    arguments(0, 1, "[STREAM]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -41,7 +47,7 @@ type segmentsReport struct {
 func (a *app) segments(v *aof.View, stream string) error {
 	if stream != "" {
 		if _, err := v.Stream(stream); err != nil {
-			return streamError(a.dir, stream, err)
+			return streamError(a.dir, stream, v.Recovery(), err)
 		}
 	}
 	report := segmentsReport{a.reportView(v), stream, reportFiles(v.Files(), stream)}
@@ -56,7 +62,7 @@ func (a *app) segments(v *aof.View, stream string) error {
 
 // filesTable lists files with what they hold, and their sum.
 func filesTable(w io.Writer, files []fileReport) {
-	rows := []string{"FILE\tSTATE\tSIZE\tDATA\tSTREAMS\tRECORDS"}
+	rows := []string{"FILE\tSTATE\t>SIZE\t>DATA\t>STREAMS\t>RECORDS"}
 	var size, data int64
 	for _, f := range files {
 		var records uint64
@@ -67,7 +73,7 @@ func filesTable(w io.Writer, files []fileReport) {
 		}
 		size += f.Bytes
 		data += f.DataBytes
-		rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%s\t%d\t%d", f.Path, f.State, sizeText(f.Bytes), sizeText(f.DataBytes), len(streams), records))
+		rows = append(rows, fmt.Sprintf("%s\t%s\t%s\t%s\t%d\t%d", f.Path, f.State, sizeCell(f.Bytes), sizeCell(f.DataBytes), len(streams), records))
 	}
 	table(w, rows...)
 	fmt.Fprintf(w, "%s, %s, %s of it data\n", plural(len(files), "file"), sizeText(size), sizeText(data))
@@ -75,10 +81,10 @@ func filesTable(w io.Writer, files []fileReport) {
 
 // streamFilesTable lists the runs of one stream.
 func streamFilesTable(w io.Writer, files []fileReport) {
-	rows := []string{"FILE\tSTATE\tFIRST\tLAST\tBYTES"}
+	rows := []string{"FILE\tSTATE\t>FIRST\t>LAST\t>BYTES"}
 	for _, f := range files {
 		for _, run := range f.Runs {
-			rows = append(rows, fmt.Sprintf("%s\t%s\t%d\t%d\t%s", f.Path, f.State, run.First, run.Last, sizeText(run.Bytes)))
+			rows = append(rows, fmt.Sprintf("%s\t%s\t%d\t%d\t%s", f.Path, f.State, run.First, run.Last, sizeCell(run.Bytes)))
 		}
 	}
 	if len(rows) == 1 {

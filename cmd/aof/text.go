@@ -5,7 +5,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -44,7 +43,10 @@ func quoteName(name string) string {
 }
 
 // sizeText writes a number of bytes for people.
-func sizeText(n int64) string {
+func sizeText(n int64) string { return strings.Replace(sizeCell(n), ".0 ", " ", 1) }
+
+// sizeCell writes it for a column, where all have the same number of decimals.
+func sizeCell(n int64) string {
 	if n < 1<<10 {
 		return strconv.FormatInt(n, 10) + " B"
 	}
@@ -55,7 +57,7 @@ func sizeText(n int64) string {
 		}
 		v, unit = v/(1<<10), next
 	}
-	return strings.TrimSuffix(strconv.FormatFloat(v, 'f', 1, 64), ".0") + " " + unit
+	return strconv.FormatFloat(v, 'f', 1, 64) + " " + unit
 }
 
 // plural writes a count with its noun: "1 record", "2 records". Without the
@@ -89,11 +91,34 @@ func secondsText(d time.Duration) string {
 	return strconv.FormatFloat(d.Seconds(), 'f', 3, 64) + " s"
 }
 
-// table lines up columns; the rows hold tab separated cells.
+// table lines up columns; the rows hold tab separated cells. A column whose first
+// cell begins with ">" is set to the right.
 func table(w io.Writer, rows ...string) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, row := range rows {
-		fmt.Fprintln(t, row)
+	var widths []int
+	right := map[int]bool{}
+	cells := make([][]string, len(rows))
+	for i, row := range rows {
+		cells[i] = strings.Split(row, "\t")
+		for k, cell := range cells[i] {
+			if i == 0 && strings.HasPrefix(cell, ">") {
+				right[k], cells[i][k] = true, cell[1:]
+			}
+			if k == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[k] = max(widths[k], utf8.RuneCountInString(cells[i][k]))
+		}
 	}
-	_ = t.Flush() // w is memory
+	for _, row := range cells {
+		var line strings.Builder
+		for k, cell := range row {
+			pad := strings.Repeat(" ", widths[k]-utf8.RuneCountInString(cell))
+			if right[k] {
+				line.WriteString(pad + cell + "  ")
+			} else {
+				line.WriteString(cell + pad + "  ")
+			}
+		}
+		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
+	}
 }

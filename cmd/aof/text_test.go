@@ -131,3 +131,14 @@ func TestAReportThatCannotBeWrittenIsAFailure(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestATableLinesUpItsColumns(t *testing.T) {
+	var out strings.Builder
+	table(&out, "NAME\t>SIZE\tSTATE", "é\t8.0 MiB\topen", "long name\t512 B\t-")
+	want := "NAME          SIZE  STATE\n" +
+		"é          8.0 MiB  open\n" +
+		"long name    512 B  -\n"
+	if out.String() != want {
+		t.Errorf("got:\n%swant:\n%s", out.String(), want)
+	}
+}

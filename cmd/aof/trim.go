@@ -17,7 +17,10 @@ func (a *app) trimCommand() *cobra.Command {
 		Short: "Remove the oldest records of a stream",
 		Long: `Remove all records of a stream with a seq below SEQ, for good. SEQ may be the
 seq of the next record: then the stream is empty and goes on counting. The room
-comes back once no file is needed for other records in it.`,
+comes back once no file is needed for other records in it.
+
+With --json, where first is the oldest record that is left, or next when none is:
+  {"stream":"s","removed":999,"first":1000,"next":2001}`,
 		Example: "  aof trim orders --before 1000\n  aof trim orders --before 1000 --json",
 		Args:    arguments(1, 1, "STREAM --before SEQ"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -46,7 +49,7 @@ type trimReport struct {
 func (a *app) trim(ctx context.Context, s *aof.Store, name string, before aof.Seq) error {
 	stream, err := s.Stream(ctx, name)
 	if err != nil {
-		return streamError(a.dir, name, err)
+		return streamError(a.dir, name, s.Recovery(), err)
 	}
 	old := stream.Bounds()
 	if before > old.Next {

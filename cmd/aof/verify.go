@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +17,15 @@ func (a *app) verifyCommand() *cobra.Command {
 		Long: `Read the whole store, or one stream, and check every checksum. When something
 does not verify, it prints the exact range of each damage and exits with 1; all
 other records can still be read. It takes no lock, changes nothing and checks the
-state at the moment it starts.`,
+state at the moment it starts.
+
+With --json, where length 0 is a place or a whole file, stream, first and last are
+absent when it cannot be known whose bytes they were, and torn_bytes were written
+behind the end and never acknowledged, which is no damage:
+  {"dir":"d","snapshot":false,"streams":["s"],"ok":false,"files":1,"frames":2,
+   "records":3,"bytes":4280,"damage":[{"file":"journal/0000000000000001.aof",
+   "offset":4200,"length":80,"stream":"s","first":1,"last":2,"problem":"why"}],
+   "torn_bytes":0}`,
 		Example: "  aof verify\n  aof verify orders --json | jq .damage",
 		Args:    arguments(0, 1, "[STREAM]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -27,6 +34,7 @@ state at the moment it starts.`,
 					return err
 				}
 			}
+			a.checks = true
 			return a.withView(cmd.Context(), func(v *aof.View) error { return a.verify(cmd.Context(), v, args) })
 		},
 	}
@@ -58,7 +66,7 @@ type damageReport struct {
 func (a *app) verify(ctx context.Context, v *aof.View, streams []string) error {
 	for _, name := range streams {
 		if _, err := v.Stream(name); err != nil {
-			return streamError(a.dir, name, err)
+			return streamError(a.dir, name, v.Recovery(), err)
 		}
 	}
 	p := a.newProgress()
@@ -72,7 +80,7 @@ func (a *app) verify(ctx context.Context, v *aof.View, streams []string) error {
 		far := fmt.Sprintf("%s of %s checked", sizeText(checked), sizeText(whole))
 		return &stoppedError{err: err, far: far, do: "run `aof verify` again"}
 	}
-	report := reportVerify(found, v.Recovery(), streams)
+	report := reportVerify(found, v.Recovery().Torn, streams)
 	report.viewReport = a.reportView(v)
 	if err := a.report(report, report.text); err != nil {
 		return err
@@ -83,25 +91,17 @@ func (a *app) verify(ctx context.Context, v *aof.View, streams []string) error {
 	return &failure{
 		code: exitDamage,
 		what: isDamaged(len(report.Damage)),
-		do:   "records outside of it can be read: `aof cat STREAM --from SEQ` begins behind a damage; restore the rest from a copy",
+		do:   "all other records can be read: `aof cat STREAM --from SEQ` begins behind a damage; restore the rest from a copy",
 	}
 }
 
-// reportVerify joins what the verification read with what was seen while the
-// view was made, each damage once.
-func reportVerify(found *aof.Report, r aof.Recovery, streams []string) verifyReport {
+func reportVerify(found *aof.Report, torn int64, streams []string) verifyReport {
 	report := verifyReport{
 		Streams: streams, Files: found.Files, Frames: found.Frames, Records: found.Records,
-		Bytes: found.Bytes, Damage: []damageReport{}, Torn: r.Torn,
+		Bytes: found.Bytes, Damage: []damageReport{}, Torn: torn,
 	}
 	for _, d := range found.Damage {
 		report.Damage = append(report.Damage, damageReport(d))
-	}
-	for _, d := range r.Damage {
-		wanted := len(streams) == 0 || slices.Contains(streams, d.Stream)
-		if wanted && !slices.Contains(report.Damage, damageReport(d)) {
-			report.Damage = append(report.Damage, damageReport(d))
-		}
 	}
 	report.OK = len(report.Damage) == 0
 	return report
@@ -123,9 +123,18 @@ func (r verifyReport) text(w io.Writer) {
 }
 
 func (d damageReport) text() string {
-	s := fmt.Sprintf("%s, bytes %d to %d", d.File, d.Offset, d.Offset+max(d.Length, 1)-1)
-	if d.Stream != "" {
+	s := d.File
+	switch {
+	case d.Length > 0:
+		s += fmt.Sprintf(", bytes %d to %d", d.Offset, d.Offset+d.Length-1)
+	case d.Offset > 0:
+		s += fmt.Sprintf(", at byte %d", d.Offset)
+	}
+	switch {
+	case d.Stream != "":
 		s += ", stream " + quoteName(d.Stream)
+	case d.First > 0:
+		s += ", a stream that is not known"
 	}
 	if d.First > 0 {
 		s += ", " + seqRange(d.First, d.Last)

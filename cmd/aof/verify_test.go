@@ -2,7 +2,11 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,7 +22,9 @@ func TestDamageIsWrittenAsExactRanges(t *testing.T) {
 	}{
 		{damageReport{"journal/1.aof", 4096, 100, "two words", 5, 9, "checksum"}, `journal/1.aof, bytes 4096 to 4195, stream "two words", seq 5 to 9: checksum`},
 		{damageReport{"journal/1.aof", 0, 1, "", 0, 0, "header"}, `journal/1.aof, bytes 0 to 0: header`},
-		{damageReport{"journal/1.aof", 7, 0, "s", 3, 3, "missing"}, `journal/1.aof, bytes 7 to 7, stream s, seq 3: missing`},
+		{damageReport{"journal/1.aof", 7, 0, "s", 3, 3, "missing"}, `journal/1.aof, at byte 7, stream s, seq 3: missing`},
+		{damageReport{"journal/1.aof", 0, 0, "", 0, 0, "missing"}, `journal/1.aof: missing`},
+		{damageReport{"journal/1.aof", 7, 9, "", 3, 4, "lost"}, `journal/1.aof, bytes 7 to 15, a stream that is not known, seq 3 to 4: lost`},
 	} {
 		if got := row.d.text(); got != row.want {
 			t.Errorf("got %q, want %q", got, row.want)
@@ -26,25 +32,17 @@ func TestDamageIsWrittenAsExactRanges(t *testing.T) {
 	}
 }
 
-func TestDamageSeenTwiceIsReportedOnce(t *testing.T) {
-	a := aof.Damage{File: "a", Offset: 1, Length: 2, Stream: "s", First: 1, Last: 1, Problem: "p"}
-	b := aof.Damage{File: "b", Stream: "other"}
-	found := &aof.Report{Files: 2, Damage: []aof.Damage{a}}
-	if r := reportVerify(found, aof.Recovery{Damage: []aof.Damage{a, b}}, nil); len(r.Damage) != 2 || r.OK {
-		t.Errorf("of everything: %+v", r)
-	}
-	if r := reportVerify(found, aof.Recovery{Damage: []aof.Damage{a, b}}, []string{"s"}); len(r.Damage) != 1 || r.OK {
-		t.Errorf("of one stream: %+v", r)
-	}
-	if r := reportVerify(&aof.Report{}, aof.Recovery{Damage: []aof.Damage{b}}, []string{"s"}); !r.OK || r.Damage == nil {
-		t.Errorf("damage of another stream: %+v", r)
-	}
+func TestVerifyTellsWhatItReadAndWhatIsTorn(t *testing.T) {
 	var out strings.Builder
-	reportVerify(&aof.Report{Files: 1, Frames: 2, Records: 3, Bytes: 2048}, aof.Recovery{Torn: 12}, nil).text(&out)
+	reportVerify(&aof.Report{Files: 1, Frames: 2, Records: 3, Bytes: 2048}, 12, nil).text(&out)
 	want := "checked 1 file, 2 frames, 3 records, 2 KiB: no damage\n" +
 		"behind the end lie 12 bytes that were written and never acknowledged: no damage\n"
 	if out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
+	}
+	a := aof.Damage{File: "a", Offset: 1, Length: 2, Stream: "s", First: 1, Last: 1, Problem: "p"}
+	if r := reportVerify(&aof.Report{Files: 2, Damage: []aof.Damage{a}}, 0, nil); r.OK || len(r.Damage) != 1 || r.Damage[0] != damageReport(a) {
+		t.Errorf("got %+v", r)
 	}
 }
 
@@ -137,63 +135,111 @@ func (c *cli) ok2(args ...string) string {
 }
 
 func TestAHarmedFileIsFoundByVerify(t *testing.T) {
-	for name, harm := range map[string]func(path string, size int64) error{
-		"deleted":   func(path string, _ int64) error { return os.Remove(path) },
-		"empty":     func(path string, _ int64) error { return os.Truncate(path, 0) },
-		"cut short": func(path string, size int64) error { return os.Truncate(path, size/2) },
+	const gone = "stream orders, seq 1 to 20: the file is missing or is not what it should be"
+	for _, row := range []struct {
+		name string
+		harm func(path string, size int64) error
+		want string
+	}{
+		{"deleted", func(path string, _ int64) error { return os.Remove(path) }, gone},
+		{"empty", func(path string, _ int64) error { return os.Truncate(path, 0) }, gone},
+		{"cut in the header", func(path string, _ int64) error { return os.Truncate(path, headerBytes-1) }, gone},
+		{"of another store", func(path string, _ int64) error {
+			other := layered(t)
+			data, err := os.ReadFile(filepath.Join(other.dir, other.takeApart(aof.FileSealed).path))
+			return errors.Join(err, os.WriteFile(path, data, 0o600))
+		}, gone},
+		{"cut in a frame", func(path string, _ int64) error { return os.Truncate(path, headerBytes+900) }, "to 20: the file is too short"},
+		{"cut in the footer", func(path string, size int64) error { return os.Truncate(path, size-50) }, "the footer does not verify"},
+		{"longer", func(path string, size int64) error { return os.Truncate(path, size+4096) }, "the footer does not verify"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			c := newCLI(t)
-			c.okPipe(lines(1000)+"the-needle\n", "append", "orders")
-			c.ok("seal")
-			c.okPipe("whole\n", "append", "other")
-			path, _ := c.find("the-needle")
-			info, err := os.Stat(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := harm(path, info.Size()); err != nil {
+		t.Run(row.name, func(t *testing.T) {
+			c := layered(t)
+			sealed := c.takeApart(aof.FileSealed)
+			if err := row.harm(filepath.Join(c.dir, sealed.path), int64(sealed.size)); err != nil {
 				t.Fatal(err)
 			}
 			r := c.run("verify")
-			c.wantFailure(r, exitDamage, "damaged")
-			if !strings.Contains(r.stdout, filepath.Base(path)) || !strings.Contains(r.stdout, "stream orders, seq ") {
+			c.wantFailure(r, exitDamage, "damaged", "restore the rest from a copy")
+			if !strings.Contains(r.stdout, "damage: "+sealed.path+", ") || !strings.Contains(r.stdout, row.want) {
 				t.Errorf("it does not say what is damaged:\n%s", r.stdout)
 			}
-			r = c.run("cat", "orders", "--read-only", "--last", "1")
-			c.wantFailure(r, exitDamage)
-			if got := c.ok2("cat", "other", "--read-only"); got != "whole\n" {
-				t.Errorf("the other stream: %q", got)
+			if row.want == gone {
+				c.wantFailure(c.run("cat", "orders", "--read-only"), exitDamage, sealed.path, "read on behind the damage with --from 21")
+			}
+			if got := c.ok2("cat", "orders", "--read-only", "--from", "40"); got != "five\n" {
+				t.Errorf("a record in another file: %q", got)
 			}
 		})
 	}
 }
 
-// A later version may lay out everything behind the version number differently,
-// so the number alone must be enough to refuse, and nothing may be touched.
-func TestAStoreOfANewerVersionIsRefusedAndUntouched(t *testing.T) {
-	c := ten(t)
+// Without a snapshot the oldest file is the only one that knows the streams.
+func TestLosingTheFileThatKnowsTheStreamsIsSaid(t *testing.T) {
+	c := newCLI(t)
+	c.okPipe("one\nthe-needle\n", "append", "orders")
 	c.ok("seal")
-	c.okPipe("11\n", "append", "orders")
-	before := map[string]string{}
-	for _, dir := range c.directories() {
-		for path, data := range c.files(dir) {
-			if strings.HasPrefix(data, "AOF2HOT\x00") {
-				c.write(path, len("AOF2HOT\x00"), []byte{0xff, 0x7f})
-				data = data[:8] + "\xff\x7f" + data[10:]
-			}
-			before[path] = data
+	c.okPipe("three\n", "append", "orders")
+	path, _ := c.find("the-needle")
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	r := c.run("verify")
+	c.wantFailure(r, exitDamage, "takes no appends", "damaged")
+	for _, want := range []string{filepath.Base(path) + ": a hot file that was in use cannot be read: it is missing", "a stream that is not known, seq 3: "} {
+		if !strings.Contains(r.stdout, want) {
+			t.Errorf("it does not say %q:\n%s", want, r.stdout)
 		}
 	}
-	for _, args := range [][]string{{"append", "orders"}, {"cat", "orders"}, {"cat", "orders", "--read-only"}, {"ls"}, {"verify"}, {"seal"}} {
-		c.fails(exitUnavailable, []string{"newer version", "nothing was touched"}, args...)
+	c.wantFailure(c.run("cat", "orders", "--read-only"), exitDamage, "damage may hide it")
+}
+
+// newer makes the block of a file that begins at from one of a version to come:
+// the version stands behind eight bytes of magic, the checksum at the end, in every
+// version.
+func (c *cli) newer(path string, from, length int) {
+	c.t.Helper()
+	path = filepath.Join(c.dir, path)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		c.t.Fatal(err)
 	}
-	for _, dir := range c.directories() {
-		for path, data := range c.files(dir) {
-			if was, ok := before[path]; filepath.Base(path) != "LOCK" && (!ok || was != data) {
-				t.Errorf("%s was touched", path)
+	block := data[from:]
+	if length > 0 {
+		block = block[:length]
+	}
+	binary.LittleEndian.PutUint16(block[8:], 0x7fff)
+	sum := len(block) - 4
+	binary.LittleEndian.PutUint32(block[sum:], crc32.Checksum(block[:sum], crc32.MakeTable(crc32.Castagnoli)))
+	c.write(path, from, block)
+}
+
+func TestAStoreOfANewerVersionIsRefusedAndUntouched(t *testing.T) {
+	for name, change := range map[string]func(c *cli){
+		"sealed hot file":       func(c *cli) { c.newer(c.takeApart(aof.FileSealed).path, 0, headerBytes) },
+		"open hot file":         func(c *cli) { c.newer(c.takeApart(aof.FileOpen).path, 0, headerBytes) },
+		"one snapshot":          func(c *cli) { c.newer(c.names("snapshot")[1], 0, 0) },
+		"first slot of current": func(c *cli) { c.newer("journal/current", 0, 4096) },
+		"other slot of current": func(c *cli) { c.newer("journal/current", 4096, 4096) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := layered(t)
+			change(c)
+			before := map[string]string{}
+			for _, dir := range c.directories() {
+				maps.Copy(before, c.files(dir))
 			}
-		}
+			for _, args := range [][]string{{"append", "orders"}, {"cat", "orders"}, {"cat", "orders", "--read-only"}, {"ls"}, {"info", "orders"}, {"segments"}, {"verify"}, {"seal"}, {"trim", "orders", "--before", "2"}, {"rm", "orders"}} {
+				c.fails(exitUnavailable, []string{"newer version", "nothing was touched"}, args...)
+			}
+			for _, dir := range c.directories() {
+				for path, data := range c.files(dir) {
+					if was, ok := before[path]; filepath.Base(path) != "LOCK" && (!ok || was != data) {
+						t.Errorf("%s was touched", path)
+					}
+				}
+			}
+		})
 	}
 }
 

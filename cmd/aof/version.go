@@ -7,15 +7,19 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
-)
 
-// formatVersion is the version of the files on disk that this program writes.
-const formatVersion = 1
+	"github.com/aof2/aof"
+)
 
 func (a *app) versionCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "version",
-		Short:   "Print the versions of the program, of Go and of the format on disk",
+		Use:   "version",
+		Short: "Print the versions of the program, of Go and of the format on disk",
+		Long: `Print the versions of the program, of Go and of the format on disk.
+
+With --json, where revision and modified are absent when the build knew nothing:
+  {"version":"v1.0.0","go":"go1.26","format":1,"revision":"abc","modified":true,
+   "platform":"linux/amd64"}`,
 		Example: "  aof version\n  aof version --json",
 		Args:    arguments(0, 0, "no argument"),
 		RunE: func(*cobra.Command, []string) error {
@@ -38,7 +42,7 @@ type versionReport struct {
 
 // readVersion reads what the build left in the binary; info may be nil.
 func readVersion(info *debug.BuildInfo) versionReport {
-	v := versionReport{Version: "(devel)", Go: runtime.Version(), Format: formatVersion, Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	v := versionReport{Version: "(devel)", Go: runtime.Version(), Format: aof.FormatVersion, Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	if info == nil {
 		return v
 	}

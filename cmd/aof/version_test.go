@@ -5,13 +5,15 @@ import (
 	"runtime/debug"
 	"strings"
 	"testing"
+
+	"github.com/aof2/aof"
 )
 
 func TestVersionTellsWhatTheBuildKnew(t *testing.T) {
 	info := &debug.BuildInfo{Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "abc"}, {Key: "vcs.modified", Value: "true"}}}
 	info.Main.Version = "v1.2.3"
 	v := readVersion(info)
-	if v.Version != "v1.2.3" || v.Revision != "abc" || !v.Modified || v.Format != formatVersion {
+	if v.Version != "v1.2.3" || v.Revision != "abc" || !v.Modified || v.Format != aof.FormatVersion {
 		t.Errorf("got %+v", v)
 	}
 	var out strings.Builder
