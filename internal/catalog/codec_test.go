@@ -40,9 +40,11 @@ var golden = []struct {
 func goldenSnapshot(t *testing.T) []byte {
 	c := twoStreams(t)
 	for _, d := range []Decision{
-		Trimmed{Ordinal: 1, First: 10}, Deleted{Ordinal: 2},
+		Trimmed{Ordinal: 1, First: 10},
+		Deleted{Ordinal: 2},
 		sealed(3, Run{Ordinal: 1, Gap: true, First: 11, Last: 12}),
-		Recycled{File: 2}, Trimmed{Ordinal: 1, First: 13},
+		Recycled{File: 2},
+		Trimmed{Ordinal: 1, First: 13},
 		Recycled{File: 3, States: []State{{1, 12, []byte("carried")}}},
 		Created{Ordinal: 5, Name: "e", Options: []byte("options")},
 	} {

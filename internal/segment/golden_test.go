@@ -108,10 +108,16 @@ func TestGoldenFrames(t *testing.T) {
 		want  Frame
 		times []int64
 	}{
-		{"frame-data", later, Frame{Kind: KindData, Ordinal: 7, Count: 3, First: 100, TimeMs: testTime},
-			[]int64{testTime, testTime - 1, testTime + 250}},
-		{"frame-control", AppendFrame(nil, KindControl, 0, 1, testTime, recs),
-			Frame{Kind: KindControl, Count: 3, First: 1, TimeMs: testTime}, []int64{testTime, testTime, testTime}},
+		{
+			"frame-data", later,
+			Frame{Kind: KindData, Ordinal: 7, Count: 3, First: 100, TimeMs: testTime},
+			[]int64{testTime, testTime - 1, testTime + 250},
+		},
+		{
+			"frame-control", AppendFrame(nil, KindControl, 0, 1, testTime, recs),
+			Frame{Kind: KindControl, Count: 3, First: 1, TimeMs: testTime},
+			[]int64{testTime, testTime, testTime},
+		},
 		{"frame-mark", AppendMark(nil), Frame{Kind: KindMark}, nil},
 		{"frame-roll", AppendRoll(nil, 41, 8192, testTime), Frame{Kind: KindRoll, Count: 1, TimeMs: testTime}, []int64{testTime}},
 	} {

@@ -288,8 +288,10 @@ func testNames(t *testing.T, tree fsys.FS) {
 		_, createErr := tree.Create(name)
 		_, openErr := tree.Open(name)
 		_, lockErr := tree.Lock(name, nil)
-		for _, err := range []error{createErr, openErr, lockErr, tree.Mkdir(name), tree.Remove(name),
-			tree.Rename("ok", name), tree.Rename(name, "new")} {
+		for _, err := range []error{
+			createErr, openErr, lockErr, tree.Mkdir(name), tree.Remove(name),
+			tree.Rename("ok", name), tree.Rename(name, "new"),
+		} {
 			if !errors.Is(err, fs.ErrInvalid) {
 				t.Errorf("name %q: %v, want %v", name, err, fs.ErrInvalid)
 			}

@@ -37,12 +37,13 @@ const (
 	OpAllocated
 	OpSync
 	OpDropCache
+	OpYield
 	opKinds
 )
 
 var opNames = [opKinds]string{
 	"create", "open", "open-write", "rename", "remove", "mkdir", "list", "sync-dir", "lock", "locked",
-	"usage", "read", "write", "size", "allocate", "truncate", "allocated", "sync", "drop-cache",
+	"usage", "read", "write", "size", "allocate", "truncate", "allocated", "sync", "drop-cache", "yield",
 }
 
 // String returns the name of the kind.
@@ -52,7 +53,7 @@ func (k OpKind) String() string { return opNames[k] }
 // known about it.
 func (k OpKind) Changes() bool {
 	switch k {
-	case OpOpen, OpOpenWrite, OpList, OpLocked, OpUsage, OpRead, OpSize, OpAllocated:
+	case OpOpen, OpOpenWrite, OpList, OpLocked, OpUsage, OpRead, OpSize, OpAllocated, OpYield:
 		return false
 	}
 	return true

@@ -26,6 +26,7 @@ import (
 	"io"
 	"io/fs"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"syscall"
 
@@ -90,6 +91,13 @@ func (m *Mem) Uint64() uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.rng.Uint64()
+}
+
+// Yield lets other goroutines run first. It is an operation like others, so that
+// a hook can hold up who would go on.
+func (m *Mem) Yield(who string) {
+	_ = m.do(&Op{Kind: OpYield, Name: who}, func() error { return nil })
+	runtime.Gosched()
 }
 
 // Counters returns what happened so far on this disk, in all its lives.
@@ -243,6 +251,13 @@ func (m *Mem) Locked(name string) (held bool, note []byte, err error) {
 		return nil
 	})
 	return held, note, err
+}
+
+// Locks is how many locks are held. No hook sees that somebody asks.
+func (m *Mem) Locks() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.locks)
 }
 
 // held is a lock held.

@@ -1,6 +1,7 @@
 package memfs
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"slices"
 )
@@ -175,6 +176,26 @@ func (m *Mem) Unsynced() int64 {
 		}
 	}
 	return total
+}
+
+// AtStake reports whether Unsynced is more than 0.
+func (m *Mem) AtStake() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, op := range m.inflight {
+		if op.Kind == OpWrite && op.Len > 0 {
+			return true
+		}
+	}
+	for _, n := range m.nodes {
+		for _, i := range n.dirty {
+			a, b := cmp.Or(n.cache.get(int(i)), &zeroPage), cmp.Or(n.disk.get(int(i)), &zeroPage)
+			if a != b && a.data != b.data {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 var zeroPage page // never written
