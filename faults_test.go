@@ -153,7 +153,7 @@ func TestEventsTellAStoresLife(t *testing.T) {
 		fill(t, st, 10, 1000)
 		tell("appends")
 		expect(t, "seal", s.Seal(ctx), nil)
-		tell("seal", aof.EventRolled, aof.EventPrepared, aof.EventSealed)
+		tell("seal", aof.EventRolled, aof.EventPrepared, aof.EventSealed, aof.EventSnapshot)
 		expect(t, "trim", st.TrimBefore(ctx, 11), nil)
 		expect(t, "seal", s.Seal(ctx), nil)
 		synctest.Wait()

@@ -55,7 +55,7 @@ func load(fsy fsys.FS, opts *Options, mode loadMode, events *eventFeed) (*loaded
 	ledger := coordinator.NewLedger(cat)
 	cfg := journal.Config{
 		FS: fsy, FileSize: opts.HotFileSize, MaxUnflushed: opts.MaxUnflushed, Now: opts.Now,
-		Random: randomOf(fsy), Yield: yieldOf(fsy), Event: events.journal, DurableOnly: mode == loadBesideOpen,
+		Random: randomOf(fsy), Yield: yieldOf(fsy, "leader"), Event: events.journal, DurableOnly: mode == loadBesideOpen,
 	}
 	rec, err := journal.Recover(cfg, start, mode != loadToOpen, ledger)
 	if err != nil {
@@ -105,11 +105,12 @@ func randomOf(fsy fsys.FS) func() uint64 {
 	}
 }
 
-// yieldOf is how the writer lets others run first: a file system in memory brings
-// its own, nil is the runtime's.
-func yieldOf(fsy fsys.FS) func() {
-	if y, ok := fsy.(interface{ Yield() }); ok {
-		return y.Yield
+// yieldOf is how a goroutine of the store lets others run first, if not in its
+// usual way: a file system in memory brings its own, so that a simulation can
+// decide who goes on.
+func yieldOf(fsy fsys.FS, who string) func() {
+	if y, ok := fsy.(interface{ Yield(who string) }); ok {
+		return func() { y.Yield(who) }
 	}
 	return nil
 }

@@ -92,7 +92,7 @@ func (s *Store) open() error {
 	}
 	s.journal, s.ledger, s.recovery = l.journal, l.ledger, l.report
 	s.coordinator = coordinator.New(coordinator.Config{
-		FS: s.fs, Journal: s.journal, Ledger: s.ledger, Store: l.store, Snapshots: l.snapshots, Event: s.events.coordinator,
+		FS: s.fs, Journal: s.journal, Ledger: s.ledger, Store: l.store, Snapshots: l.snapshots, Event: s.events.coordinator, Yield: yieldOf(s.fs, "coordinator"),
 	})
 	s.journal.Start()
 	s.coordinator.Start()
@@ -238,6 +238,7 @@ func (s *Store) DeleteStream(ctx context.Context, name string) error {
 			s.mu.Lock()
 			delete(s.mu.streams, lane.Ordinal)
 			s.mu.Unlock()
+			s.journal.Nudge()
 		},
 	})
 	if err != nil {
@@ -356,7 +357,7 @@ func (s *Store) use(ctx context.Context) error {
 	if closed {
 		return ErrClosed
 	}
-	if ctx != nil && ctx.Err() != nil {
+	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	return nil

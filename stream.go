@@ -227,7 +227,10 @@ func (st *Stream) TrimBefore(ctx context.Context, seq Seq) error {
 			return nil, errTrimmedAlready
 		}
 		return catalog.Trimmed{Ordinal: st.lane.Ordinal, First: uint64(seq), TimeMs: s.opts.Now().UnixMilli()}, nil
-	}, coordinator.Hooks{Durable: func() { st.lane.Trim(uint64(seq)) }})
+	}, coordinator.Hooks{Durable: func() {
+		st.lane.Trim(uint64(seq))
+		s.journal.Nudge()
+	}})
 	if errors.Is(err, errTrimmedAlready) {
 		return s.trimDurable(ctx)
 	}
@@ -248,7 +251,7 @@ func (s *Store) trimDurable(ctx context.Context) error {
 
 // Reader returns a reader of the stream's durable records.
 func (st *Stream) Reader(o ReaderOptions) (*Reader, error) {
-	if err := st.store.use(nil); err != nil {
+	if err := st.store.use(context.Background()); err != nil {
 		return nil, err
 	}
 	return newReader(st.store.journal, st.lane, st.name, o, st.store.fetches)

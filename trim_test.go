@@ -151,3 +151,48 @@ func TestDeletingAStreamGivesItsRoomBack(t *testing.T) {
 		d.CheckFiles(s)
 	})
 }
+
+// Nothing but the delete or the trim itself happens here: it must be enough to
+// give the sealed files up.
+func TestDeletingOrTrimmingAloneGivesFilesUp(t *testing.T) {
+	for name, forget := range map[string]func(*aof.Store, *aof.Stream) error{
+		"delete": func(s *aof.Store, st *aof.Stream) error { return s.DeleteStream(ctx, st.Name()) },
+		"trim":   func(_ *aof.Store, st *aof.Stream) error { return st.TrimBefore(ctx, st.Bounds().Next) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				_, s, st := active(t, aoftest.Small())
+				fill(t, st, 1, 5000)
+				expect(t, "seal", s.Seal(ctx), nil)
+				fill(t, st, 1, 5000)
+				expect(t, "seal", s.Seal(ctx), nil)
+				synctest.Wait()
+				expect(t, name, forget(s, st), nil)
+				synctest.Wait()
+				if got := s.Stats().Recycled; got != 2 {
+					t.Errorf("%d files were given up, want 2", got)
+				}
+			})
+		})
+	}
+}
+
+func TestTheFirstSealedFileBringsTheFirstSnapshot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, s, st := active(t, aoftest.Small())
+		fill(t, st, 3, 100)
+		synctest.Wait()
+		if n := s.Stats().Snapshots; n != 0 {
+			t.Errorf("%d snapshots before a file is sealed", n)
+		}
+		expect(t, "seal", s.Seal(ctx), nil)
+		synctest.Wait()
+		if n := s.Stats().Snapshots; n != 1 {
+			t.Errorf("%d snapshots after the first sealed file", n)
+		}
+		expect(t, "close", s.Close(), nil)
+		if d.Open(aoftest.Small()).Recovery().Snapshot == "" {
+			t.Error("the next life does not use it")
+		}
+	})
+}

@@ -93,9 +93,9 @@ func openError(dir string, err error) error {
 }
 
 // decide makes a decision of the store, waiting until the journal has room.
-func (s *Store) decide(ctx context.Context, make func(*catalog.Catalog) (catalog.Decision, error), h coordinator.Hooks) (journal.Ticket, error) {
+func (s *Store) decide(ctx context.Context, build func(*catalog.Catalog) (catalog.Decision, error), h coordinator.Hooks) (journal.Ticket, error) {
 	return wait(ctx, func() (journal.Ticket, error) {
-		t, err := s.ledger.Decide(make, h)
+		t, err := s.ledger.Decide(build, h)
 		return t, s.refusal(err)
 	})
 }

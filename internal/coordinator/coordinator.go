@@ -35,6 +35,7 @@ type Config struct {
 	Store     [16]byte
 	Snapshots []SnapshotFile // that were found at open, the newest last
 	Event     func(Event)
+	Yield     func() // lets others run first; nil does nothing
 }
 
 // Event is a snapshot that was written, or an action that failed and waits for
@@ -118,6 +119,7 @@ func (c *Coordinator) work() {
 		if at := changed.At(); at != seen {
 			seen, c.failed = at, [kinds]bool{}
 		}
+		c.yield() // who waits for the same change comes first
 		a := Plan(c.state())
 		if a.Kind == Sleep {
 			select {
@@ -149,6 +151,12 @@ func (c *Coordinator) work() {
 	}
 }
 
+func (c *Coordinator) yield() {
+	if c.cfg.Yield != nil {
+		c.cfg.Yield()
+	}
+}
+
 func (c *Coordinator) event(e Event) {
 	if c.cfg.Event != nil {
 		c.cfg.Event(e)
@@ -169,6 +177,7 @@ func (c *Coordinator) state() State {
 	c.cfg.Ledger.Read(func(cat *catalog.Catalog) {
 		last, s.Streams = cat.LastSeq(), cat.Len()
 		for f := range cat.Files() {
+			s.Unsaved = true
 			if f.LiveRuns == 0 {
 				s.Dead = f.File
 				break
@@ -177,7 +186,9 @@ func (c *Coordinator) state() State {
 	})
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	s.Full = c.mu.errs[Prepare] != nil
 	kept := c.mu.snapshots
+	s.Unsaved = s.Unsaved && len(kept) == 0
 	if len(kept) >= keptSnapshots {
 		s.OlderFile = kept[len(kept)-keptSnapshots].file
 	}
@@ -214,13 +225,14 @@ func isBlocked(err error) bool {
 
 // decide accepts a decision and waits until it is durable. Where the journal
 // wants another file first, that is for the plan to see.
-func (c *Coordinator) decide(make func(*catalog.Catalog) (catalog.Decision, error)) error {
+func (c *Coordinator) decide(build func(*catalog.Catalog) (catalog.Decision, error)) error {
 	for {
-		t, err := c.cfg.Ledger.Decide(make, Hooks{Background: true})
+		t, err := c.cfg.Ledger.Decide(build, Hooks{Background: true})
 		var b *journal.BlockError
 		if errors.As(err, &b) && b.Block == journal.Flush {
 			select {
 			case <-b.Mark.Reached(b.Target):
+				c.yield()
 				continue
 			case <-c.stop:
 				return errStopped

@@ -65,12 +65,12 @@ type Hooks struct {
 }
 
 // Decide accepts a decision or refuses it without effect: *catalog.IllegalError
-// when it contradicts what was decided, else what journal.TryDecide says. make
-// builds the decision from the catalog as it stands.
-func (l *Ledger) Decide(make func(*catalog.Catalog) (catalog.Decision, error), h Hooks) (journal.Ticket, error) {
+// when it contradicts what was decided, else what journal.TryDecide says. build
+// makes the decision from the catalog as it stands.
+func (l *Ledger) Decide(build func(*catalog.Catalog) (catalog.Decision, error), h Hooks) (journal.Ticket, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	d, err := make(l.mu.catalog)
+	d, err := build(l.mu.catalog)
 	if err != nil {
 		return journal.Ticket{}, err
 	}

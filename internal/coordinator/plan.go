@@ -24,10 +24,12 @@ const (
 type State struct {
 	WantsActivation bool
 	WantsFile       bool
+	Full            bool        // the last attempt to prepare a file failed
 	Rolled          uint64      // the oldest complete file that is not sealed, 0 when none
 	Dead            uint64      // the oldest sealed file without a live run, 0 when none
 	OlderFile       uint64      // where the older of the two kept snapshots begins, 0 when there is none
 	Behind          uint64      // decisions behind the newer one
+	Unsaved         bool        // a file is sealed and there is no snapshot at all
 	Streams         int         // live streams: what a snapshot costs
 	Failed          [kinds]bool // actions that failed since anything changed
 }
@@ -41,18 +43,26 @@ const snapshotEvery = 1024
 //
 // A dead file is recycled once both kept snapshots begin behind it: the older one
 // must do when the newer is damaged, and it needs every decision since. Until
-// then another snapshot is what brings that nearer.
+// then another snapshot is what brings that nearer. The first snapshot comes with
+// the first sealed file: without any, the names of all streams would stand in one
+// file only. Where there was no room for another file, what gives room back comes
+// before the next attempt, or appends that are tried again and again would keep
+// it from being done.
 func Plan(s State) Action {
 	switch {
 	case s.WantsActivation && !s.Failed[Activate]:
 		return Action{Kind: Activate}
-	case s.WantsFile && !s.Failed[Prepare]:
+	case s.WantsFile && !s.Full && !s.Failed[Prepare]:
 		return Action{Kind: Prepare}
 	case s.Rolled != 0 && !s.Failed[Seal]:
 		return Action{Kind: Seal, File: s.Rolled}
 	case s.Dead != 0 && s.OlderFile > s.Dead && !s.Failed[Recycle]:
 		return Action{Kind: Recycle, File: s.Dead}
 	case s.Dead != 0 && s.OlderFile <= s.Dead && !s.Failed[Snapshot]:
+		return Action{Kind: Snapshot}
+	case s.WantsFile && !s.Failed[Prepare]:
+		return Action{Kind: Prepare}
+	case s.Unsaved && !s.Failed[Snapshot]:
 		return Action{Kind: Snapshot}
 	case s.Behind > snapshotEvery+uint64(s.Streams)/4 && !s.Failed[Snapshot]:
 		return Action{Kind: Snapshot}

@@ -40,14 +40,13 @@ func (j *Journal) TryAppend(l *Lane, recs [][]byte, mayLead bool) (Ticket, error
 	}
 	n := segment.FrameLength(len(recs), payload)
 	now := j.cfg.Now().UnixMilli()
-	back := int64(0)
 
 	j.mu.Lock()
 	if err := j.admitLocked(l, n); err != nil {
 		j.mu.Unlock()
 		return Ticket{}, err
 	}
-	now, back = j.stampLocked(now)
+	now, back := j.stampLocked(now)
 	r := j.mu.gather
 	first := l.next
 	r.buf = segment.AppendFrame(r.buf, segment.KindData, l.Ordinal, first, now, recs)
@@ -139,7 +138,7 @@ func (j *Journal) admitLocked(l *Lane, n int64) error {
 	case j.mu.unflushed > 0 && j.mu.unflushed+n > j.cfg.MaxUnflushed:
 		j.mu.stats.BlockedFlush++
 		return &BlockError{Block: Flush, Mark: &j.durable, Target: j.durable.At() + 1}
-	case j.mu.slot.fits(n, l.slot != j.mu.slot.no):
+	case j.hasRoomLocked(l, n):
 		return nil
 	case n > BatchRoom(j.cfg.FileSize):
 		return fmt.Errorf("%w: a frame of %d bytes, where files have room for %d", ErrTooLarge, n, BatchRoom(j.cfg.FileSize))
@@ -168,7 +167,17 @@ func (j *Journal) rolloverLocked() error {
 // prepared.
 func (j *Journal) stuckLocked(l *Lane, n int64) bool {
 	return j.mu.active && j.mu.prepErr != nil && j.mu.unbound >= len(j.mu.prepared) &&
-		!j.mu.slot.fits(n, l.slot != j.mu.slot.no)
+		!j.hasRoomLocked(l, n)
+}
+
+// hasRoomLocked reports whether the newest slot has room for n bytes of the lane.
+// While no further file stands ready, its last bytes are for decisions alone: on
+// a full disk, decisions are what gives room back.
+func (j *Journal) hasRoomLocked(l *Lane, n int64) bool {
+	if l.Ordinal != 0 && j.mu.unbound >= len(j.mu.prepared) {
+		n += min(decisionRoom, j.mu.slot.capacity/8)
+	}
+	return j.mu.slot.fits(n, l.slot != j.mu.slot.no)
 }
 
 // openSlotLocked begins a new slot; a prepared file stands ready for it.

@@ -83,8 +83,10 @@ func (r *Recovery) sealedFile(s SealedFile) *File {
 	f := c.file
 	switch {
 	case f.Size() != s.Size:
-		r.add(Damage{File: f.name, Offset: min(f.Size(), s.Size), Length: max(0, s.Size-f.Size()),
-			Problem: fmt.Sprintf("the sealed file has %d bytes and should have %d", f.Size(), s.Size)})
+		r.add(Damage{
+			File: f.name, Offset: min(f.Size(), s.Size), Length: max(0, s.Size-f.Size()),
+			Problem: fmt.Sprintf("the sealed file has %d bytes and should have %d", f.Size(), s.Size),
+		})
 	case c.footer == nil:
 		r.add(Damage{File: f.name, Offset: s.DataEnd, Length: s.Size - s.DataEnd, Problem: "the footer does not verify; the data is read instead"})
 	case c.footer.DataEnd != s.DataEnd || c.footer.IndexHash != s.IndexHash:

@@ -260,7 +260,7 @@ func (j *Journal) markDueLocked() bool {
 	if !j.lead.unmarked || j.mu.unbound > 0 || j.mu.stopped || j.mu.fatal != nil {
 		return false
 	}
-	if !j.mu.slot.fits(markBytes, false) {
+	if !j.mu.slot.fits(markBytes, false) || j.mu.prepErr != nil {
 		return false
 	}
 	j.mu.slot.used += markBytes

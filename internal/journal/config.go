@@ -16,6 +16,7 @@ const Dir = "journal"
 // Limits of the package's own queues.
 const (
 	maxPoisonRetries = 3         // files that may fail in a row before the journal gives up
+	decisionRoom     = 8 << 10   // kept for decisions at the end of the open file until the next one is prepared
 	maxRolled        = 16        // complete files that may wait for their seal
 	keepBuffer       = 64 << 20  // the largest buffer that is kept between rounds
 	extentBytes      = 64 << 10  // an extent is not grown beyond this, so that a read by seq stays short

@@ -94,6 +94,12 @@ func parseName(name string) (uint64, bool) {
 
 func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
+// What is wrong with a hot file that has lost its identity.
+const (
+	badHeader   = "its header does not verify"
+	shortHeader = "less than a header"
+)
+
 // errBroken wraps why a file is not the hot file that its name says.
 type errBroken struct{ why string }
 
@@ -120,14 +126,14 @@ func (j *Journal) examine(id uint64) (*candidate, error) {
 	if n, err := h.ReadAt(b, 0); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("read %s: %w", f.name, errors.Join(err, f.closeHandle()))
 	} else if n < len(b) {
-		return nil, errors.Join(errBroken{fmt.Sprintf("it has %d bytes, less than a header", n)}, f.closeHandle())
+		return nil, errors.Join(errBroken{fmt.Sprintf("it has %d bytes, %s", n, shortHeader)}, f.closeHandle())
 	}
 	header, err := segment.DecodeHeader(b)
 	switch {
 	case errors.Is(err, segment.ErrVersion):
 		return nil, fmt.Errorf("%s: %w", f.name, errors.Join(err, f.closeHandle()))
 	case err != nil:
-		return nil, errors.Join(errBroken{"its header does not verify"}, f.closeHandle())
+		return nil, errors.Join(errBroken{badHeader}, f.closeHandle())
 	case header.ID != id:
 		return nil, errors.Join(errBroken{fmt.Sprintf("by its header it is file %d: it was renamed or copied", header.ID)}, f.closeHandle())
 	case j.files.current.Generation != 0 && header.Store != j.files.current.Store:

@@ -268,6 +268,13 @@ func (j *Journal) Stats() Stats {
 	return s
 }
 
+// Nudge tells the coordinator that a decision may have made files superfluous.
+func (j *Journal) Nudge() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.bumpLocked()
+}
+
 // bumpLocked tells the coordinator that something has changed.
 func (j *Journal) bumpLocked() { j.changed.Advance(j.changed.At() + 1) }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/aof2/aof/internal/segment"
 )
@@ -61,6 +62,7 @@ type Recovery struct {
 	nextSeq uint64          // the decision expected next
 
 	lastMissing uint64 // the newest file that is missing
+	unnamed     uint64 // if not 0, files from this id on may exist that current would name, did its newest slot verify
 	gap         bool   // decisions are missing: none is folded any more
 }
 
@@ -112,6 +114,9 @@ func (r *Recovery) read() error {
 	if cur != nil {
 		j.files.current = *cur
 		r.found.Clean = whole && cur.CleanFile != 0
+		if !whole {
+			r.unnamed = cur.NextID
+		}
 		if !whole && !j.cfg.DurableOnly {
 			at := (1 - cur.Generation%2) * slotBytes
 			r.found.Notes = append(r.found.Notes, fmt.Sprintf("%s, bytes %d to %d: this slot does not verify, after a crash in the middle of writing it or by damage; the other one holds", currentName, at, at+slotBytes-1))
@@ -203,6 +208,7 @@ func (r *Recovery) follow() error {
 		}
 		r.missing(c.predecessor)
 	}
+	r.unnamedMissing()
 	if len(r.chain) == 0 && r.start.Seq == 0 && r.j.files.current.Generation > 0 {
 		return r.checkUnused()
 	}
@@ -212,6 +218,16 @@ func (r *Recovery) follow() error {
 		}
 	}
 	return nil
+}
+
+// unnamedMissing reports the files that current may have named in the slot that
+// does not verify: a hot file has its name only once its header is durable.
+func (r *Recovery) unnamedMissing() {
+	for id, why := range r.list.broken {
+		if r.unnamed != 0 && id >= r.unnamed && (why == badHeader || strings.HasSuffix(why, shortHeader)) {
+			r.missing(id)
+		}
+	}
 }
 
 // checkUnused meets a store in which no file was ever taken.

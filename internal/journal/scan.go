@@ -164,14 +164,18 @@ func (r *Recovery) data(f *File, fr segment.Frame) {
 	}
 	l := r.lane(fr.Ordinal)
 	if l == nil {
-		r.add(Damage{File: f.name, Offset: fr.Offset, Length: fr.Length, Ordinal: fr.Ordinal, First: fr.First, Last: fr.Last(),
-			Problem: "records of a stream that no decision created"})
+		r.add(Damage{
+			File: f.name, Offset: fr.Offset, Length: fr.Length, Ordinal: fr.Ordinal, First: fr.First, Last: fr.Last(),
+			Problem: "records of a stream that no decision created",
+		})
 		r.readOnly("decisions are missing")
 		return
 	}
 	if fr.First < l.next {
-		r.add(Damage{File: f.name, Offset: fr.Offset, Length: fr.Length, Ordinal: fr.Ordinal, First: fr.First, Last: fr.Last(),
-			Problem: fmt.Sprintf("records that were there before: %d was expected", l.next)})
+		r.add(Damage{
+			File: f.name, Offset: fr.Offset, Length: fr.Length, Ordinal: fr.Ordinal, First: fr.First, Last: fr.Last(),
+			Problem: fmt.Sprintf("records that were there before: %d was expected", l.next),
+		})
 		return
 	}
 	if fr.First > l.next {
@@ -195,7 +199,9 @@ func (r *Recovery) damaged(f *File, s suspect) {
 		r.add(Damage{File: f.name, Offset: s.off, Length: s.end - s.off, Ordinal: s.frame.Ordinal, Problem: s.reason})
 	}
 	for _, fault := range s.records.Faults {
-		r.add(Damage{File: f.name, Offset: fault.Offset, Length: fault.Length, Ordinal: s.frame.Ordinal,
-			First: fault.Seq, Last: fault.Seq + uint64(fault.Count) - 1, Problem: "the record's checksum does not match"})
+		r.add(Damage{
+			File: f.name, Offset: fault.Offset, Length: fault.Length, Ordinal: s.frame.Ordinal,
+			First: fault.Seq, Last: fault.Seq + uint64(fault.Count) - 1, Problem: "the record's checksum does not match",
+		})
 	}
 }

@@ -59,8 +59,10 @@ func (r *Recovery) takeOrphan(c *candidate, limit int64) error {
 	for w.Next() {
 		fr := w.Frame()
 		if fr.Kind == segment.KindData || fr.Kind == segment.KindControl {
-			r.add(Damage{File: f.name, Offset: fr.Offset, Length: fr.Length, Ordinal: fr.Ordinal, First: fr.First, Last: fr.Last(),
-				Problem: "whether these records count is said by the file that goes on behind this one, which cannot be read"})
+			r.add(Damage{
+				File: f.name, Offset: fr.Offset, Length: fr.Length, Ordinal: fr.Ordinal, First: fr.First, Last: fr.Last(),
+				Problem: "whether these records count is said by the file that goes on behind this one, which cannot be read",
+			})
 		}
 	}
 	var invalid *segment.InvalidError

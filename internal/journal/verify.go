@@ -187,8 +187,10 @@ func (v *Verifier) frame(f *File, w *segment.Walker, digests map[uint32]*segment
 			v.add(Damage{File: f.name, Offset: fr.Offset, Length: fr.Length, Ordinal: fr.Ordinal, Problem: "the bytes behind the records are not zero"})
 		}
 		for _, fault := range bad.Faults {
-			v.add(Damage{File: f.name, Offset: fault.Offset, Length: fault.Length, Ordinal: fr.Ordinal,
-				First: fault.Seq, Last: fault.Seq + uint64(fault.Count) - 1, Problem: "the record's checksum does not match"})
+			v.add(Damage{
+				File: f.name, Offset: fault.Offset, Length: fault.Length, Ordinal: fr.Ordinal,
+				First: fault.Seq, Last: fault.Seq + uint64(fault.Count) - 1, Problem: "the record's checksum does not match",
+			})
 		}
 		return nil
 	case err != nil:
@@ -239,8 +241,10 @@ func (v *Verifier) finish(f *File, r *summingReader, runs []segment.Run, digests
 		}
 		v.after[run.Ordinal] = digestState{run.Last, run.After}
 		if d := digests[run.Ordinal]; d != nil && v.wanted(run.Ordinal) && !bytes.Equal(d.State(), run.After) {
-			v.add(Damage{File: f.name, Offset: segment.HeaderBytes, Length: f.End() - segment.HeaderBytes, Ordinal: run.Ordinal,
-				First: run.First, Last: run.Last, Problem: "the digest of the records does not match"})
+			v.add(Damage{
+				File: f.name, Offset: segment.HeaderBytes, Length: f.End() - segment.HeaderBytes, Ordinal: run.Ordinal,
+				First: run.First, Last: run.Last, Problem: "the digest of the records does not match",
+			})
 		}
 	}
 	if v.only != nil {
