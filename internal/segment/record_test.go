@@ -46,7 +46,7 @@ func TestADamagedRecordIsNamedAndPassedOver(t *testing.T) {
 			{Index: bad, Count: 1, Seq: seq, Offset: at, Length: int64(len(recs[bad]))},
 		}}
 		for name, w := range f.walkers() {
-			if !w.Next() || !w.Next() {
+			if first, second := w.Next(), w.Next(); !first || !second {
 				t.Fatal(w.Err())
 			}
 			if err := w.Check(); !reflect.DeepEqual(err, want) || !errors.Is(err, ErrDamaged) {

@@ -271,7 +271,7 @@ func TestErrorsOfReadsAreGivenAsTheyAre(t *testing.T) {
 		t.Errorf("reading a header: %v", w.Err())
 	}
 	w = walk(f.frames[1].Offset + 30<<10)
-	if !w.Next() || !w.Next() || w.Check() != broken {
+	if first, second := w.Next(), w.Next(); !first || !second || w.Check() != broken {
 		t.Errorf("checking: %v", w.Err())
 	}
 	var seqs []uint64

@@ -137,7 +137,7 @@ func (s *aofStream) Read(ctx context.Context, from, to uint64, visit func(Record
 	if err != nil {
 		return plain(err)
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }()
 	for {
 		rec, err := r.Next(ctx)
 		if errors.Is(err, io.EOF) {

@@ -337,7 +337,7 @@ func (l *life) teardown() {
 	l.sched.end()
 	synctest.Wait()
 	if l.store != nil {
-		l.store.Close()
+		_ = l.store.Close() // its disk is stopped
 	}
 	l.wait.Wait()
 	synctest.Wait()

@@ -3,7 +3,6 @@ package sim
 import (
 	"fmt"
 	"hash/fnv"
-	"io"
 	"math/rand/v2"
 	"testing"
 	"testing/synctest"
@@ -80,7 +79,6 @@ func (r *Run) last() *Violation {
 // note adds a line to the trace.
 func (r *Run) note(line string) {
 	h := fnv.New64a()
-	fmt.Fprint(h, r.trace)
-	io.WriteString(h, line)
+	fmt.Fprint(h, r.trace, line)
 	r.trace = h.Sum64()
 }

@@ -117,7 +117,7 @@ func (t *toy) begin(last uint32) error {
 		}
 	}
 	t.life = max(last, binary.LittleEndian.Uint32(buf)) + 1
-	t.disk.Remove("life.tmp")
+	_ = t.disk.Remove("life.tmp")
 	f, err := t.disk.Create("life.tmp")
 	if err != nil {
 		return err

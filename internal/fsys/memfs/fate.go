@@ -8,37 +8,37 @@ import (
 
 // loseNames decides which unsynced changes of names survive, and makes
 // readers see the disk's names.
-func (c *Mem) loseNames(rng *rand.Rand, loss Loss) {
+func (m *Mem) loseNames(rng *rand.Rand, loss Loss) {
 	var lost []change
-	prefix, keep := rng.IntN(len(c.pending)+1), chance(rng)
-	for i, p := range c.pending {
+	prefix, keep := rng.IntN(len(m.pending)+1), chance(rng)
+	for i, p := range m.pending {
 		survives := i < prefix
 		if !loss.Ordered {
 			survives = rng.Float64() < keep && !slices.ContainsFunc(lost, p.touches)
 		}
 		if !survives {
 			lost = append(lost, p)
-			c.counters.add(FaultNameLost, 1)
+			m.counters.add(FaultNameLost, 1)
 			continue
 		}
 		p.apply(func(n *node) *entries { return &n.durable })
 		if p.kind == changeUnlink {
-			c.counters.add(FaultEarlyRemove, 1)
+			m.counters.add(FaultEarlyRemove, 1)
 		}
 		if len(lost) > 0 {
-			c.counters.add(FaultNamesReordered, 1)
+			m.counters.add(FaultNamesReordered, 1)
 		}
 	}
-	c.pending = nil
-	for _, n := range c.nodes {
+	m.pending = nil
+	for _, n := range m.nodes {
 		n.cached = slices.Clone(n.durable)
 	}
 }
 
 // loseData decides what of a file's unsynced data and metadata survives, and
 // makes readers see the disk's contents.
-func (c *Mem) loseData(n *node, rng *rand.Rand, loss Loss, torn map[*page]bool) {
-	limit := c.loseMeta(n, rng)
+func (m *Mem) loseData(n *node, rng *rand.Rand, loss Loss, torn map[*page]bool) {
+	limit := m.loseMeta(n, rng)
 	keep, tear := chance(rng), chance(rng)/2
 	folio, kept := int32(-1), false
 	for _, i := range n.dirty {
@@ -48,13 +48,13 @@ func (c *Mem) loseData(n *node, rng *rand.Rand, loss Loss, torn map[*page]bool) 
 		if loss.Folio > 1 {
 			if f := i / int32(loss.Folio); f != folio {
 				folio, kept = f, rng.Float64() < keep
-				c.counters.add(FaultFolio, 1)
+				m.counters.add(FaultFolio, 1)
 			}
-			c.keepPage(n, i, kept, torn)
+			m.keepPage(n, i, kept, torn)
 		} else if rng.Float64() < tear {
-			c.tearPage(n, i, rng)
+			m.tearPage(n, i, rng)
 		} else {
-			c.keepPage(n, i, rng.Float64() < keep, torn)
+			m.keepPage(n, i, rng.Float64() < keep, torn)
 		}
 	}
 	if n.disk.size < int64(len(n.disk.pages))*PageBytes {
@@ -69,20 +69,20 @@ func (c *Mem) loseData(n *node, rng *rand.Rand, loss Loss, torn map[*page]bool) 
 
 // loseMeta decides which length and allocation the file has. It returns the
 // page from which on no unsynced data can have survived.
-func (c *Mem) loseMeta(n *node, rng *rand.Rand) int32 {
+func (m *Mem) loseMeta(n *node, rng *rand.Rand) int32 {
 	const all = math.MaxInt32
 	if !n.meta && n.cutTo == notCut {
 		return all
 	}
 	switch rng.IntN(4) {
 	case 0:
-		c.counters.add(FaultSizeLost, 1)
+		m.counters.add(FaultSizeLost, 1)
 		if n.cutTo != notCut {
 			return int32(n.cutTo / PageBytes)
 		}
 	case 1:
 		if grown := n.cache.size - min(n.disk.size, n.cutTo); grown > 0 {
-			c.counters.add(FaultSizePartial, 1)
+			m.counters.add(FaultSizePartial, 1)
 			n.flushMeta(n.cache.size-rng.Int64N(grown+1), n.disk.reserved)
 			return all
 		}
@@ -93,34 +93,34 @@ func (c *Mem) loseMeta(n *node, rng *rand.Rand) int32 {
 	return all
 }
 
-func (c *Mem) keepPage(n *node, i int32, keep bool, torn map[*page]bool) {
+func (m *Mem) keepPage(n *node, i int32, keep bool, torn map[*page]bool) {
 	p := n.cache.get(int(i))
 	if !keep {
-		c.counters.add(FaultPageLost, 1)
+		m.counters.add(FaultPageLost, 1)
 		return
 	}
 	n.writeBack(i, p)
-	c.counters.add(FaultPageKept, 1)
+	m.counters.add(FaultPageKept, 1)
 	if torn[p] {
-		c.counters.add(FaultTornWrite, 1)
+		m.counters.add(FaultTornWrite, 1)
 	}
 }
 
 // tearPage leaves a page on the disk that is partly the old version and
 // partly the new one.
-func (c *Mem) tearPage(n *node, i int32, rng *rand.Rand) {
-	c.version++
-	p := &page{version: c.version}
+func (m *Mem) tearPage(n *node, i int32, rng *rand.Rand) {
+	m.version++
+	p := &page{version: m.version}
 	if old := n.disk.get(int(i)); old != nil {
 		p.data = old.data
 	}
 	young := n.cache.get(int(i))
 	if rng.IntN(3) == 0 {
-		c.counters.add(FaultPagePrefix, 1)
+		m.counters.add(FaultPagePrefix, 1)
 		end := 8 * (1 + rng.IntN(PageBytes/8-1))
 		copy(p.data[:end], young.data[:end])
 	} else {
-		c.counters.add(FaultSectors, 1)
+		m.counters.add(FaultSectors, 1)
 		which := rng.Uint32()
 		for s := range PageBytes / SectorBytes {
 			if which>>s&1 != 0 {

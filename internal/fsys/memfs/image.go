@@ -141,12 +141,12 @@ func (m *Mem) writeWords(n *node, b []byte, off int64, keep func(word int64) boo
 		case kept && from < 0:
 			from = at
 		case !kept && from >= 0:
-			m.write(n, b[from-start:at-start], from)
+			_, _ = m.write(n, b[from-start:at-start], from) // as much as there is room for
 			from = -1
 		}
 	}
 	if from >= 0 {
-		m.write(n, b[from-start:], from)
+		_, _ = m.write(n, b[from-start:], from)
 	}
 }
 

@@ -340,7 +340,7 @@ func TestEqualSeedsGiveEqualDisks(t *testing.T) {
 			m.Background(rng)
 			if i%10 == 0 {
 				m.SetHook(func(*memfs.Op) error { return memfs.ErrIO })
-				f.Sync()
+				_ = f.Sync()
 				m.SetHook(nil)
 			}
 			all += content(t, m.Crash(rng, memfs.RandomLoss(rng)), "a")

@@ -62,7 +62,7 @@ func TestRewritingALostPageBringsItBack(t *testing.T) {
 		f := durably(t, m, "a", "old data")
 		write(t, f, "new", 0)
 		m.SetHook(failing(memfs.OpSync, memfs.ErrIO))
-		f.Sync()
+		_ = f.Sync()
 		m.SetHook(nil)
 		write(t, f, "!", 7)
 		must(t, f.Sync())
