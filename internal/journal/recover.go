@@ -115,7 +115,7 @@ func (r *Recovery) read() error {
 		j.files.current = *cur
 		r.found.Clean = whole && cur.CleanFile != 0
 		if !whole {
-			r.unnamed = cur.NextID
+			r.unnamed = cur.NextID - 1 // the lost slot may have named the same file, after one that took another out
 		}
 		if !whole && !j.cfg.DurableOnly {
 			at := (1 - cur.Generation%2) * slotBytes

@@ -95,6 +95,9 @@ func (l *life) live() *Violation {
 // truth. A fault may keep it from opening.
 func (l *life) open() (bool, *Violation) {
 	var err error
+	if l.disk.Owing() {
+		l.excuse()
+	}
 	done := l.call(func() { l.store, err = l.System.Open(context.Background(), l.disk, l.Plan.Setting) })
 	if v := l.run(done); v != nil {
 		return false, v

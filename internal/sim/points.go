@@ -14,7 +14,14 @@ import (
 func (r *Run) inspect(disk *memfs.Mem, damage *Damaged) (*Verdict, *Violation) {
 	defer disk.Stop()
 	ctx := context.Background()
+	if damage == nil && disk.Owing() {
+		damage = &Damaged{What: "a write-back had failed", Failed: true}
+	}
 	st, err := r.System.Open(ctx, disk, r.Plan.Setting)
+	if err != nil && damage != nil && damage.Failed {
+		r.Report.branch("refused by fault")
+		return nil, nil
+	}
 	if err != nil {
 		return nil, violation("open-failed", "%v", err)
 	}
@@ -45,7 +52,8 @@ func (r *Run) point(rng *rand.Rand) *Violation {
 		image = r.disk.Crash(rng, loss)
 	}
 	image.SetFree(-1)
-	if rng.IntN(8) == 0 {
+	owing := image.Owing()
+	if rng.IntN(8) == 0 && !owing {
 		if v := r.again(image, rng); v != nil {
 			return v
 		}
@@ -54,7 +62,7 @@ func (r *Run) point(rng *rand.Rand) *Violation {
 		v.Detail += ", after it was " + how
 		return v
 	}
-	if counts {
+	if counts && !owing {
 		r.Report.Points++
 	} else {
 		r.Report.Idle++

@@ -158,6 +158,19 @@ func (m *Mem) FailWriteBack(name string) bool {
 	return true
 }
 
+// Owing reports whether a write-back failed that nobody was told about: the next
+// sync of that file fails, whoever asks for it.
+func (m *Mem) Owing() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, n := range m.nodes {
+		if n.failures > 0 && !n.reported {
+			return true
+		}
+	}
+	return false
+}
+
 // Unsynced returns how many bytes a loss of power now could lose: bytes in
 // which readers see something else than the disk has, and bytes of writes
 // under way.
