@@ -34,6 +34,9 @@ var (
 	// ErrReadOnly: the store takes no appends, because its disk failed or
 	// because what it found at open must be looked at first. Reads go on.
 	ErrReadOnly = errors.New("aof: read-only")
+	// ErrStale: the program that runs on the directory has given up a file that
+	// the View was made from. Inspect it again.
+	ErrStale = errors.New("aof: the view is out of date")
 	// ErrVersion: the directory was written by a newer version of this package.
 	// Nothing was touched; open it with that version.
 	ErrVersion = errors.New("aof: written by a newer version")

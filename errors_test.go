@@ -75,7 +75,7 @@ func TestDocsListEveryError(t *testing.T) {
 func TestErrorsAreTellableApart(t *testing.T) {
 	sentinels := []error{
 		aof.ErrWouldBlock, aof.ErrClosed, aof.ErrNotFound, aof.ErrExists, aof.ErrInvalid, aof.ErrTrimmed,
-		aof.ErrTooLarge, aof.ErrFull, aof.ErrLocked, aof.ErrCorrupt, aof.ErrReadOnly, aof.ErrVersion,
+		aof.ErrTooLarge, aof.ErrFull, aof.ErrLocked, aof.ErrCorrupt, aof.ErrReadOnly, aof.ErrStale, aof.ErrVersion,
 	}
 	if names, _ := exportedErrors(t); len(names) != len(sentinels) {
 		t.Errorf("errors.go has %d sentinels, this test knows %d", len(names), len(sentinels))

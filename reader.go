@@ -253,6 +253,8 @@ func (r *Reader) translate(err error) error {
 		return &CorruptError{File: d.File, Offset: d.Offset, Stream: r.name, First: Seq(d.First), Last: Seq(d.Last), Problem: d.Problem}
 	case errors.As(err, &t):
 		return &TrimmedError{First: Seq(t.First)}
+	case errors.Is(err, journal.ErrStale):
+		return fmt.Errorf("%w: %w", ErrStale, err)
 	case errors.Is(err, journal.ErrGone):
 		return r.gone()
 	case errors.Is(err, segment.ErrVersion):

@@ -196,3 +196,22 @@ func TestTheFirstSealedFileBringsTheFirstSnapshot(t *testing.T) {
 		}
 	})
 }
+
+func TestAViewOfAFileThatWasGivenUpIsStale(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, s, st := active(t, aoftest.Small())
+		fill(t, st, 5, 100)
+		expect(t, "seal", s.Seal(ctx), nil)
+		v := d.Inspect(aoftest.Small())
+		r, err := v.Reader("s", aof.ReaderOptions{})
+		expect(t, "reader", err, nil)
+		expect(t, "trim", st.TrimBefore(ctx, 6), nil)
+		synctest.Wait()
+		fillRounds(t, s, st, 3) // the file is used again
+		if _, err := r.Next(ctx); !errors.Is(err, aof.ErrStale) {
+			t.Errorf("a record of a file that is another one now: %v", err)
+		}
+		expect(t, "close the reader", r.Close(), nil)
+		expect(t, "close the view", v.Close(), nil)
+	})
+}

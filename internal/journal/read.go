@@ -182,7 +182,13 @@ func (c *Cursor) Fill() error {
 	extents := r.extents
 	if extents == nil {
 		var err error
-		if extents, err = c.fromIndex(r.file); errors.Is(err, segment.ErrDamaged) {
+		extents, err = c.fromIndex(r.file)
+		if err != nil && c.j.view && r.file.State() != StateMissing {
+			if stale := r.file.checkIdentity(); stale != nil {
+				return stale
+			}
+		}
+		if errors.Is(err, segment.ErrDamaged) {
 			return c.damage(0, 0, r.last, err.Error())
 		} else if err != nil {
 			return err // what cannot be read now may be whole
@@ -237,6 +243,9 @@ func (c *Cursor) load(r *run, extents []segment.Extent) error {
 	last := r.last
 	if i < len(extents) {
 		last = extents[i].First - 1
+	}
+	if off+n > r.file.Size() { // before memory is taken on the index's word
+		return c.damage(off, n, last, "the file is too short")
 	}
 	b := c.memory(n)
 	got, err := r.file.ReadAt(b, off)
