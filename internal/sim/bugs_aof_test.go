@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,6 +29,8 @@ const (
 	allBugs    = "testdata/bugs/aof-*/" // and a directory for each package
 )
 
+var shrinkTo = flag.String("sim.shrink", "", "directory that gets the smallest plan with which each planted bug was noticed")
+
 // someBugs are planted in every run of the tests; all of them with AOF_SIM=ci.
 var someBugs = []string{
 	"aof-journal/ack-before-sync", "aof-journal/failed-sync-retried", "aof-coordinator/recycled-before-decided",
@@ -40,6 +44,9 @@ func TestPlantedBug(t *testing.T) {
 	}
 	for seed := uint64(*firstSeed); seed < uint64(*firstSeed+*seeds); seed++ {
 		if v := bugSeed(t, seed, max(*harm, 0)); v != nil {
+			if *shrinkTo != "" && *harm <= 0 {
+				writeCase(t, seed, v)
+			}
 			t.Fatalf("seed %d: %v", seed, v)
 		}
 	}
@@ -51,9 +58,23 @@ func bugSeed(t *testing.T, seed uint64, harm int) *sim.Violation {
 	if harm > 0 {
 		points /= 4
 	}
-	plan := sim.Generate(seed, sim.Shape{Points: points, Streams: 3, Can: sim.AOF{}.Can})
+	plan := bugPlan(seed, points)
 	r := &sim.Run{System: sim.AOF{}, Plan: plan, Report: sim.NewReport(), Harm: harm}
 	return r.Execute(t)
+}
+
+func bugPlan(seed uint64, points int) *sim.Plan {
+	return sim.Generate(seed, sim.Shape{Points: points, Streams: 3, Can: sim.AOF{}.Can})
+}
+
+// writeCase makes the plan of a seed small and writes it as text.
+func writeCase(t *testing.T, seed uint64, v *sim.Violation) {
+	s := sim.Shrinker{System: sim.AOF{}, Class: v.Class, Tries: 400, Reseeds: 2}
+	plan := s.Shrink(t, bugPlan(seed, bugPoints))
+	text := fmt.Sprintf("# Gave %s.\n%s", v.Class, plan.Text())
+	if err := os.WriteFile(*shrinkTo, []byte(text), 0o600); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestAOFBugsApply fails when a planted bug no longer fits the code.
@@ -185,6 +206,10 @@ func runBug(t *testing.T, binary string, bug *sim.Bug, first int) (seed int, cla
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, "-test.run=^TestPlantedBug$", "-sim.buggy",
 		"-sim.first", strconv.Itoa(first), "-sim.seeds", strconv.Itoa(bug.Seeds-first), "-sim.harm", strconv.Itoa(bug.Harm))
+	if *shrinkTo != "" {
+		name := strings.ReplaceAll(bug.Name, "/", "-") + ".txt"
+		cmd.Args = append(cmd.Args, "-sim.shrink", filepath.Join(absolute(t, *shrinkTo), name))
+	}
 	out, err := cmd.CombinedOutput()
 	m := violationLine.FindSubmatch(out)
 	switch {
@@ -215,26 +240,20 @@ func last(out []byte) []byte {
 type bugTable struct {
 	begin time.Time
 	mu    sync.Mutex
-	text  bytes.Buffer
-	lines *tabwriter.Writer
-	count int
+	lines []string
 }
 
 func (b *bugTable) add(name string, c catch) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.lines == nil {
-		b.lines = tabwriter.NewWriter(&b.text, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(b.lines, "bug\tseeds\tseconds\tviolation")
-	}
-	b.count++
-	fmt.Fprintf(b.lines, "%s\t%d\t%.1f\t%.150s\n", name, c.seeds, c.took.Seconds(), c.violation)
+	b.lines = append(b.lines, fmt.Sprintf("%s\t%d\t%.1f\t%.150s\n", name, c.seeds, c.took.Seconds(), c.violation))
 }
 
 func (b *bugTable) String() string {
-	if b.lines == nil {
-		return "no bug was looked for"
-	}
-	b.lines.Flush()
-	return fmt.Sprintf("%s%d bugs in %s", b.text.String(), b.count, time.Since(b.begin).Round(time.Millisecond))
+	slices.Sort(b.lines)
+	var text strings.Builder
+	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "bug\tseeds\tseconds\tviolation\n%s", strings.Join(b.lines, ""))
+	_ = w.Flush() // into memory
+	return fmt.Sprintf("%s%d bugs in %s", text.String(), len(b.lines), time.Since(b.begin).Round(time.Millisecond))
 }

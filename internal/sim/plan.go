@@ -31,7 +31,7 @@ type Op struct {
 	Stream  int   // which name
 	Mode    Mode  // of an append
 	Lengths []int // of an append: one for each record
-	Arg     int   // of a read or trim: how far into the stream, in thousandths; of a follow: records
+	Arg     int   // of a read or trim: how far into the stream, in thousandths; of a follow: records; of a full: room left, in units of 32 bytes
 }
 
 // OpKind is what an Op does.

@@ -35,7 +35,7 @@ func (s *Shrinker) Shrink(t *testing.T, plan *Plan) *Plan {
 		})
 		base := best
 		minimize(base.places(), func(kept []place) bool { return fails(base.keep(kept).seededBy(best)) })
-		for i := 0; i < len(best.Lives); i++ {
+		for i := 0; i < len(best.Lives); i++ { //nolint:intrange // best shrinks meanwhile
 			minimize(best.Lives[i].Faults, func(faults []Fault) bool {
 				p := best.clone()
 				if i >= len(p.Lives) {
@@ -46,7 +46,7 @@ func (s *Shrinker) Shrink(t *testing.T, plan *Plan) *Plan {
 			})
 		}
 		for _, simpler := range simplifications {
-			for i := 0; i < len(best.Lives); i++ {
+			for i := 0; i < len(best.Lives); i++ { //nolint:intrange // best shrinks meanwhile
 				for p := best.clone(); s.Tries > 0 && simpler(p, &p.Lives[i]) && fails(p) && i < len(best.Lives); {
 					p = best.clone()
 				}

@@ -36,7 +36,7 @@ func (o Op) String() string {
 		for _, n := range o.Lengths {
 			s += " " + strconv.Itoa(n)
 		}
-	case DoRead, DoFollow, DoTrim:
+	case DoRead, DoFollow, DoTrim, DoFull:
 		s += " " + strconv.Itoa(o.Arg)
 	}
 	return s
@@ -110,8 +110,11 @@ func (p *Plan) line(line string) error {
 
 func parseOp(words []string) (op Op, err error) {
 	kind, err := index(opNames[:], words[0])
-	if err != nil || len(words) < 2 {
+	if err != nil {
 		return op, fmt.Errorf("not an operation: %w", err)
+	}
+	if len(words) < 2 {
+		return op, fmt.Errorf("not an operation: a stream is missing")
 	}
 	op.Kind = OpKind(kind)
 	if op.Stream, err = strconv.Atoi(words[1]); err != nil {
