@@ -63,7 +63,7 @@ func FuzzSplitterAgreesWithSplittingAtOnce(f *testing.F) {
 	f.Add("a--b---c", "--", 1)
 	f.Fuzz(func(t *testing.T, text, delimiter string, n int) {
 		if delimiter == "" || n < 1 || n > 1<<16 {
-			t.Skip()
+			t.Skip("an empty separator is refused elsewhere")
 		}
 		got, long := split(text, delimiter, len(text), n)
 		if want := splitPlainly(text, delimiter); long || !slices.Equal(got, want) {
