@@ -37,7 +37,7 @@ func (AOF) Exposed(before, after *memfs.Mem, tail string) (*Exposure, error) {
 		if is.rolls {
 			break
 		}
-		name = was.before
+		name, e.Revived = was.before, true
 	}
 	return e, nil
 }

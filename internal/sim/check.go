@@ -225,9 +225,9 @@ type cursor struct {
 
 func (c *cursor) take(r Record) *Violation {
 	v := c.compare(r)
-	if v != nil && c.check.exposed(c.rec.state.ID, r.Seq) && sent(r) {
-		// It was given up and something else took its place, of which no trace is
-		// left.
+	if v != nil && sent(r) && (c.check.exposed(c.rec.state.ID, r.Seq) || v.Class == "stranger" && c.check.revived()) {
+		// It was given up, and of what took its place, or of where it was cut off,
+		// no trace is left.
 		c.batch = nil
 		c.check.verdict.Silent++
 		return nil
@@ -242,6 +242,11 @@ func (c *check) exposed(id uint32, seq uint64) bool {
 	}
 	from, ok := c.damage.Exposed.From[id]
 	return ok && from <= seq
+}
+
+// revived reports whether what was given up may be back.
+func (c *check) revived() bool {
+	return c.damage != nil && c.damage.Exposed != nil && c.damage.Exposed.Revived
 }
 
 // sent reports whether a client sent this record at some time.

@@ -33,6 +33,10 @@ type Damaged struct {
 type Exposure struct {
 	Decisions bool              // streams made or deleted, and trims
 	From      map[uint32]uint64 // by the id of a stream, the first such record
+
+	// Revived says that what ended the file before is lost without a trace:
+	// frames behind that end, which were given up, may come back.
+	Revived bool
 }
 
 // Fragile is a System that knows what may go without a word.
