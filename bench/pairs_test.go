@@ -90,7 +90,7 @@ func TestCells(t *testing.T) {
 		rows  string
 		cells int
 		bar   float64
-	}{{"P2", 3, 0.9}, {"P3", 6, 0.85}, {"P3b", 6, 0.8}, {"P4", 3, 0.6}}
+	}{{"P2", 3, 0.9}, {"P3", 9, 0.85}, {"P3b", 6, 0.8}, {"P4", 3, 0.6}}
 	for _, tt := range tests {
 		got, err := cells(tt.rows)
 		if err != nil || len(got) != tt.cells || got[0].bar != tt.bar || got[0].row != tt.rows {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aof2/aof/internal/segment"
@@ -250,11 +251,17 @@ func (r *Recovery) beyondGap() *candidate {
 	}
 	for _, c := range r.list.sorted() {
 		if c.rolls && !r.known[c.file.ID] && c.file.ID > max(newest, r.start.File) &&
-			!r.known[c.predecessor] && c.predecessor > newest {
+			!r.inChain(c.predecessor) && c.predecessor > newest {
 			return c
 		}
 	}
 	return nil
+}
+
+// inChain reports whether a file has been found to be part of the journal. One
+// that is known to be missing is not.
+func (r *Recovery) inChain(id uint64) bool {
+	return slices.ContainsFunc(r.chain, func(c *candidate) bool { return c.file.ID == id })
 }
 
 // missing reports a file that must be there. What it held is not known.
