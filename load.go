@@ -66,7 +66,7 @@ func load(fsy fsys.FS, opts *Options, mode loadMode, events *eventFeed) (*loaded
 		return nil, errors.Join(fmt.Errorf("%w: %s belongs to another store than the journal: put the files of one store together again", ErrCorrupt, used), rec.Close())
 	}
 	if mode == loadToOpen {
-		if err := errors.Join(rec.RemoveLeftovers(), coordinator.RemoveLeftovers(fsy)); err != nil {
+		if err := rec.RemoveLeftovers(); err != nil {
 			return nil, errors.Join(err, rec.Close())
 		}
 	}

@@ -214,6 +214,7 @@ func (c *Catalog) checkState(file uint64, st State) (why string) {
 
 func (c *Catalog) applyCreated(d Created) {
 	c.nextOrdinal++
+	c.words += len(d.Name) + len(d.Options)
 	c.names.set(c.owner, d.Name, d.Ordinal)
 	c.streams.set(c.owner, d.Ordinal, &stream{owner: c.owner, StreamState: StreamState{
 		Ordinal:    d.Ordinal,
@@ -268,6 +269,7 @@ func (c *Catalog) applySealed(d Sealed) {
 	}
 	c.files[d.File] = f
 	c.order = append(c.order, d.File)
+	c.runs += len(d.Runs)
 }
 
 func (c *Catalog) applyRecycled(d Recycled) {
@@ -284,6 +286,7 @@ func (c *Catalog) applyRecycled(d Recycled) {
 			c.forgetIfGone(s)
 		}
 	}
+	c.runs -= len(c.files[d.File].Runs)
 	delete(c.files, d.File)
 	at := slices.Index(c.order, d.File)
 	c.order = slices.Delete(c.order, at, at+1)
@@ -305,6 +308,7 @@ func (s *stream) dropRun(file uint64) {
 // forgetIfGone drops the entry of a deleted stream when no sealed file holds a run of it any more.
 func (c *Catalog) forgetIfGone(s *stream) {
 	if s.Deleted && len(s.Runs) == 0 {
+		c.words -= len(s.Name) + len(s.Options)
 		c.streams.remove(c.owner, s.Ordinal)
 	}
 }

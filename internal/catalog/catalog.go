@@ -11,6 +11,7 @@
 package catalog
 
 import (
+	"encoding/binary"
 	"iter"
 	"maps"
 	"slices"
@@ -66,6 +67,8 @@ type Catalog struct {
 	names       table[string, uint32]  // ordinals of the live ones
 	files       map[uint64]*file
 	order       []uint64 // the files in the order in which they were sealed
+	words       int      // bytes of the names and options of all streams
+	runs        int      // runs of all files
 }
 
 // New returns the catalog before the first decision.
@@ -118,6 +121,13 @@ func (c *Catalog) ByOrdinal(ordinal uint32) (StreamState, bool) {
 
 // Len returns the number of live streams.
 func (c *Catalog) Len() int { return c.names.size }
+
+// SnapshotBound returns how many bytes EncodeSnapshot takes at most, however many of the sealed files are recycled
+// before. The cost does not depend on the size of the catalog.
+func (c *Catalog) SnapshotBound() int {
+	return bodyAt + crcBytes + 2*binary.MaxVarintLen64 + c.words +
+		c.streams.size*maxStream + len(c.order)*maxSealed + c.runs*maxRun
+}
 
 // Streams returns the live streams, sorted by name. They are those of the moment the loop begins.
 func (c *Catalog) Streams() iter.Seq[StreamState] {

@@ -1,5 +1,7 @@
 package catalog
 
+import "encoding/binary"
+
 // Two things are written: a decision, which is one record of the journal, and a snapshot, which is a
 // file. All fixed numbers are little-endian. A "uvarint" is an unsigned LEB128 number of at most ten
 // bytes in its shortest form, "bytes" is a uvarint n and n bytes. For each value there is exactly one
@@ -87,4 +89,9 @@ const (
 	minState  = 4
 	minStream = 15
 	minSealed = 44
+
+	// The most that one element takes, for SnapshotBound: a stream without its words, a file without its runs.
+	maxStream = 41 + 1 + MaxState
+	maxSealed = 40 + 8 + 32
+	maxRun    = 3 * binary.MaxVarintLen64
 )

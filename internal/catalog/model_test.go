@@ -333,12 +333,18 @@ func roundTripDecision(t *testing.T, d Decision) {
 func roundTripSnapshot(t *testing.T, c *Catalog, want string, swap bool) *Catalog {
 	p := Position{Seq: c.LastSeq(), File: 3 + c.LastSeq()/5, Epoch: 2}
 	b := EncodeSnapshot([]byte("before"), c, p, [16]byte{1, 15: 16})[len("before"):]
+	if len(b) > c.SnapshotBound() {
+		t.Fatalf("%d bytes of snapshot, the bound is %d", len(b), c.SnapshotBound())
+	}
 	again, position, store, err := DecodeSnapshot(b)
 	if err != nil || position != p || store != [16]byte{1, 15: 16} || dump(again) != want {
 		t.Fatalf("snapshot of\n%scame back as %+v %x %v", want, position, store, err)
 	}
 	if !bytes.Equal(EncodeSnapshot(nil, again, p, store), b) {
 		t.Fatal("one catalog has two snapshots")
+	}
+	if again.SnapshotBound() != c.SnapshotBound() {
+		t.Fatalf("the bound is %d after a snapshot, %d before", again.SnapshotBound(), c.SnapshotBound())
 	}
 	if swap {
 		return again

@@ -170,6 +170,7 @@ func (r *reader) stream(c *Catalog, before uint32) uint32 {
 		r.fail(why)
 		return 0
 	}
+	c.words += len(s.Name) + len(s.Options)
 	c.streams.set(c.owner, s.Ordinal, s)
 	if !s.Deleted {
 		c.names.set(c.owner, s.Name, s.Ordinal)
@@ -224,4 +225,5 @@ func (r *reader) file(c *Catalog) {
 	}
 	c.files[f.File] = f
 	c.order = append(c.order, f.File)
+	c.runs += len(f.Runs)
 }

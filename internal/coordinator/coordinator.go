@@ -61,6 +61,7 @@ type Coordinator struct {
 		errs      [kinds]error // of the last action of each kind
 	}
 	failed [kinds]bool // of the worker
+	spares spares      // of the worker
 }
 
 // snapshot is a kept snapshot.
@@ -69,13 +70,14 @@ type snapshot struct {
 	seq    uint64
 	file   uint64
 	serial uint64
+	bytes  int64
 }
 
 // New returns a coordinator that is not started.
 func New(cfg Config) *Coordinator {
 	c := &Coordinator{cfg: cfg, stop: make(chan struct{})}
 	for _, s := range cfg.Snapshots {
-		c.mu.snapshots = append(c.mu.snapshots, snapshot{s.Name, s.Position.Seq, s.Position.File, s.serial})
+		c.mu.snapshots = append(c.mu.snapshots, snapshot{s.Name, s.Position.Seq, s.Position.File, s.serial, s.bytes})
 	}
 	return c
 }
@@ -205,6 +207,10 @@ func (c *Coordinator) act(a Action) error {
 	case Activate:
 		return c.cfg.Journal.Activate()
 	case Prepare:
+		if err := c.reserve(); err != nil {
+			c.cfg.Journal.Attempted(err)
+			return err
+		}
 		return c.cfg.Journal.Prepare()
 	case Seal:
 		return c.seal()
@@ -336,23 +342,44 @@ func (c *Coordinator) snapshot() error {
 		return fmt.Errorf("make %s: %w", SnapshotDir, err)
 	}
 	b := catalog.EncodeSnapshot(nil, cat, at, c.cfg.Store)
-	if err := writeSnapshot(c.cfg.FS, s.name, b); err != nil {
+	s.bytes = int64(len(b))
+	spare := c.spares.largest()
+	c.spares[spare] = 0
+	if err := writeSnapshot(c.cfg.FS, spareName(spare), s.name, b); err != nil {
 		return fmt.Errorf("write %s: %w", s.name, err)
 	}
+	old := c.keep(s)
+	c.event(Event{Action: Action{Kind: Snapshot}, Detail: fmt.Sprintf("%s, %d bytes", s.name, len(b))})
+	if len(old) > 0 {
+		if err := c.giveUp(spare, old); err != nil {
+			return err
+		}
+	}
+	if err := c.reserve(); !errors.Is(err, fsys.ErrNoSpace) {
+		return err
+	}
+	return nil // the snapshot is written; room for the next is set aside before another file is prepared
+}
+
+// keep adds a snapshot to those that are kept, and returns those that no longer are.
+func (c *Coordinator) keep(s snapshot) (old []snapshot) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.mu.snapshots = append(c.mu.snapshots, s)
 	c.mu.written++
-	var old []snapshot
 	if n := len(c.mu.snapshots) - keptSnapshots; n > 0 {
 		old = append(old, c.mu.snapshots[:n]...)
 		c.mu.snapshots = append([]snapshot(nil), c.mu.snapshots[n:]...)
 	}
-	c.mu.Unlock()
-	c.event(Event{Action: Action{Kind: Snapshot}, Detail: fmt.Sprintf("%s, %d bytes", s.name, len(b))})
-	for _, o := range old {
+	return old
+}
+
+// giveUp lets go of snapshots that are no longer needed; the room of one goes to the spare file.
+func (c *Coordinator) giveUp(spare int, old []snapshot) error {
+	for _, o := range old[1:] {
 		if err := c.cfg.FS.Remove(o.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove %s: %w", o.name, err)
 		}
 	}
-	return nil
+	return c.keepAsSpare(spare, old[0])
 }

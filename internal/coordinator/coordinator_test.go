@@ -296,7 +296,7 @@ func TestAFailedActionWaitsForAChange(t *testing.T) {
 		}
 		tries := 0
 		s.mem.SetHook(func(op *memfs.Op) error {
-			if op.Kind == memfs.OpCreate && strings.HasPrefix(op.Name, SnapshotDir) {
+			if op.Kind == memfs.OpWrite && strings.HasPrefix(op.Name, SnapshotDir) {
 				tries++
 				return fsys.ErrNoSpace
 			}

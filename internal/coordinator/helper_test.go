@@ -2,9 +2,9 @@ package coordinator
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -77,7 +77,7 @@ func open(t *testing.T, mem *memfs.Mem) *store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(rec.RemoveLeftovers(), RemoveLeftovers(mem)); err != nil {
+	if err := rec.RemoveLeftovers(); err != nil {
 		t.Fatal(err)
 	}
 	s.j = rec.Attach(attachments(cat))
@@ -248,6 +248,12 @@ func (s *store) names(dir string) (names []string) {
 		names = append(names, e.Name)
 	}
 	return names
+}
+
+// kept lists the snapshots.
+func (s *store) kept() []string {
+	s.t.Helper()
+	return slices.DeleteFunc(s.names(SnapshotDir), isSpare)
 }
 
 // read returns the records of a stream, or the error that ends them.

@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"sort"
-	"strings"
 
 	"github.com/aof2/aof/internal/catalog"
 	"github.com/aof2/aof/internal/fsys"
@@ -28,19 +27,13 @@ type SnapshotFile struct {
 	Store    [16]byte
 	Catalog  *catalog.Catalog
 	serial   uint64
+	bytes    int64
 }
 
 // snapshotName orders snapshots: by the decision they hold last, then by the
 // order in which they were written.
 func snapshotName(seq, serial uint64) string {
 	return fmt.Sprintf("%s/%016x-%04x", SnapshotDir, seq, serial&0xffff)
-}
-
-// isOwnTemporary reports whether a name in the directory is that of an unfinished
-// snapshot.
-func isOwnTemporary(name string) bool {
-	base, ok := strings.CutSuffix(name, ".tmp")
-	return ok && isSnapshotName(base)
 }
 
 // LoadSnapshots reads the snapshots there are, the newest last, and says what is
@@ -55,7 +48,7 @@ func LoadSnapshots(fsy fsys.FS) (good []SnapshotFile, problems []string, err err
 	}
 	for _, e := range entries {
 		name := SnapshotDir + "/" + e.Name
-		if isOwnTemporary(e.Name) && !e.Dir {
+		if isSpare(e.Name) && !e.Dir {
 			continue
 		}
 		var seq, serial uint64
@@ -67,6 +60,8 @@ func LoadSnapshots(fsy fsys.FS) (good []SnapshotFile, problems []string, err err
 		switch {
 		case errors.Is(err, catalog.ErrVersion):
 			return nil, nil, fmt.Errorf("%s: %w", name, err)
+		case errors.Is(err, catalog.ErrMalformed) && isGone(fsy, name):
+			continue // its room went to a newer one while it was read
 		case errors.Is(err, catalog.ErrMalformed):
 			problems = append(problems, name+" does not verify and is not used")
 			continue
@@ -84,6 +79,15 @@ func LoadSnapshots(fsy fsys.FS) (good []SnapshotFile, problems []string, err err
 		return a.serial < b.serial
 	})
 	return good, problems, nil
+}
+
+// isGone reports whether there is no file of that name any more.
+func isGone(fsy fsys.FS, name string) bool {
+	f, err := fsy.Open(name)
+	if err == nil {
+		err = f.Close()
+	}
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 func readSnapshot(fsy fsys.FS, name string) (s SnapshotFile, err error) {
@@ -105,50 +109,7 @@ func readSnapshot(fsy fsys.FS, name string) (s SnapshotFile, err error) {
 	} else if int64(n) < size {
 		return s, fmt.Errorf("%s became shorter: %w", name, catalog.ErrMalformed)
 	}
-	s.Name = name
+	s.Name, s.bytes = name, size
 	s.Catalog, s.Position, s.Store, err = catalog.DecodeSnapshot(b)
 	return s, err
-}
-
-// writeSnapshot writes a snapshot as .tmp, syncs, renames and syncs the
-// directory.
-func writeSnapshot(fsy fsys.FS, name string, b []byte) (err error) {
-	tmp := name + ".tmp"
-	if err := fsy.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := fsy.Create(tmp)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteAt(b, 0)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = fsy.Rename(tmp, name)
-	}
-	if err == nil {
-		return fsy.SyncDir(SnapshotDir)
-	}
-	return errors.Join(err, fsy.Remove(tmp))
-}
-
-// RemoveLeftovers removes unfinished snapshots of our own naming.
-func RemoveLeftovers(fsy fsys.FS) error {
-	entries, err := fsy.List(SnapshotDir)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		return err
-	}
-	for _, e := range entries {
-		if isOwnTemporary(e.Name) && !e.Dir {
-			if err := fsy.Remove(SnapshotDir + "/" + e.Name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-		}
-	}
-	return nil
 }

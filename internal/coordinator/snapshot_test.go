@@ -12,6 +12,7 @@ import (
 
 	"github.com/aof2/aof/internal/catalog"
 	"github.com/aof2/aof/internal/fsys/memfs"
+	"github.com/aof2/aof/internal/journal"
 )
 
 // threeSnapshots is a store that wrote three, with a stream more in each.
@@ -29,13 +30,13 @@ func threeSnapshots(t *testing.T) *store {
 
 func TestTheLastTwoSnapshotsAreKept(t *testing.T) {
 	s := threeSnapshots(t)
-	if got, want := s.names(SnapshotDir), []string{"0000000000000002-0002", "0000000000000003-0003"}; !slices.Equal(got, want) {
+	if got, want := s.kept(), []string{"0000000000000002-0002", "0000000000000003-0003"}; !slices.Equal(got, want) {
 		t.Errorf("kept are %q, want %q", got, want)
 	}
 	if err := s.c.snapshot(); err != nil { // of the same decisions
 		t.Fatal(err)
 	}
-	if got, want := s.names(SnapshotDir), []string{"0000000000000003-0003", "0000000000000003-0004"}; !slices.Equal(got, want) {
+	if got, want := s.kept(), []string{"0000000000000003-0003", "0000000000000003-0004"}; !slices.Equal(got, want) {
 		t.Errorf("kept are %q, want %q", got, want)
 	}
 	good, problems, err := LoadSnapshots(s.mem)
@@ -56,7 +57,7 @@ func TestTheLastTwoSnapshotsAreKept(t *testing.T) {
 	if err := s.c.snapshot(); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := s.names(SnapshotDir), []string{"0000000000000003-0004", "0000000000000004-0005"}; !slices.Equal(got, want) {
+	if got, want := s.kept(), []string{"0000000000000003-0004", "0000000000000004-0005"}; !slices.Equal(got, want) {
 		t.Errorf("kept are %q, want %q", got, want)
 	}
 }
@@ -185,19 +186,86 @@ func TestASnapshotIsWholeOrNotThere(t *testing.T) {
 			if s.used == "" || len(s.found.Damage) > 0 {
 				t.Errorf("operation %d: began with %q, %+v", n, s.used, s.found.Damage)
 			}
-			for _, name := range s.names(SnapshotDir) {
-				if strings.HasSuffix(name, ".tmp") {
-					t.Errorf("operation %d: %s is left over", n, name)
-				}
-			}
 			if err := s.c.snapshot(); err != nil {
 				t.Errorf("operation %d: the next life: %v", n, err)
+			}
+			if got := s.names(SnapshotDir); len(got) > 2*keptSnapshots+1 {
+				t.Errorf("operation %d: left over are %q", n, got)
 			}
 			if good, problems, err := LoadSnapshots(s.mem); len(good) < 2 || len(problems) > 0 || err != nil {
 				t.Errorf("operation %d: %d good, %q, %v", n, len(good), problems, err)
 			}
 			s.end()
 		}
+	}
+}
+
+// A disk without a free byte keeps no snapshot from being written: its room was set aside before a file was prepared.
+func TestSnapshotsOnAFullDisk(t *testing.T) {
+	s := open(t, memfs.New(1))
+	for i := range 40 {
+		s.create(fmt.Sprint("stream ", i))
+	}
+	s.append(s.j.Lane(1), "a")
+	for s.j.Wants().Prepare { // as before the first roll
+		if _, err := s.step(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		s.mem.SetFree(0)
+		for range 5 {
+			if err := s.c.snapshot(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := s.kept(); len(got) != keptSnapshots {
+			t.Errorf("there are %q", got)
+		}
+		s = open(t, s.kill()) // the next life finds the room where it was
+		s.mem.SetFree(-1)
+		if err := s.c.reserve(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Without room for the next snapshot no hot file is prepared, and who waits for one hears that the disk is full.
+func TestNoFileWithoutRoomForASnapshot(t *testing.T) {
+	s := open(t, memfs.New(1))
+	s.create("a") // which prepared the first file
+	s.mem.SetFree(testFileSize + memfs.PageBytes)
+	for i := range 100 {
+		_, err := s.j.TryAppend(s.j.Lane(1), [][]byte{make([]byte, 1000)}, true)
+		if errors.Is(err, journal.ErrFull) {
+			if got := s.names(journal.Dir); len(got) != 2 {
+				t.Errorf("there are %q", got)
+			}
+			return
+		}
+		if err != nil && !isBlocked(err) {
+			t.Fatal(err)
+		}
+		if kind, err := s.step(); err != nil && kind != Prepare {
+			t.Fatalf("append %d: %s: %v", i, actionNames[kind], err)
+		}
+	}
+	t.Error("appends are never refused")
+}
+
+// A snapshot that is overwritten while a view reads it is no damage.
+func TestASnapshotThatIsOvertakenWhileItIsRead(t *testing.T) {
+	s := threeSnapshots(t)
+	image := s.mem.Clone()
+	image.SetHook(func(op *memfs.Op) error {
+		if op.Kind == memfs.OpRead && op.Name == SnapshotDir+"/0000000000000002-0002" {
+			image.FlipBit(op.Name, 800)
+			image.DeleteFile(op.Name)
+		}
+		return nil
+	})
+	if good, problems, err := LoadSnapshots(image); len(good) != 1 || len(problems) > 0 || err != nil {
+		t.Errorf("%d good, %q, %v", len(good), problems, err)
 	}
 }
 
@@ -221,14 +289,14 @@ func TestASnapshotWaitsForItsDecisions(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- s.c.snapshot() }()
 		synctest.Wait()
-		if got := s.names(SnapshotDir); len(got) != 2 || s.c.Snapshots() != 3 {
+		if got := s.kept(); len(got) != 2 || s.c.Snapshots() != 3 {
 			t.Errorf("there are %q and %d were written before the last decision is durable", got, s.c.Snapshots())
 		}
 		close(block)
 		if err := errors.Join(s.j.WaitDone(ticket), <-done); err != nil {
 			t.Fatal(err)
 		}
-		if got := s.names(SnapshotDir); got[1] != "0000000000000004-0004" {
+		if got := s.kept(); got[1] != "0000000000000004-0004" {
 			t.Errorf("there are %q", got)
 		}
 		s.end()

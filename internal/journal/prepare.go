@@ -116,13 +116,41 @@ func (j *Journal) Prepare() error {
 	j.holdMeta()
 	defer j.releaseMeta()
 	err := j.prepareLocked()
+	j.Attempted(err)
+	return err
+}
+
+// Attempted tells how the attempt to prepare a file went that an append asked for: when what must come before it
+// failed, there was none. Appends that need a file hear err until the next attempt.
+func (j *Journal) Attempted(err error) {
 	j.mu.Lock()
 	j.mu.prepErr = prepareError(err)
 	j.mu.wanted, j.mu.deciding = false, false
 	j.bumpLocked()
 	j.mu.Unlock()
 	j.tries.Advance(j.tries.At() + 1)
-	return err
+}
+
+// FileSize is what one hot file takes on the disk.
+func (j *Journal) FileSize() int64 { return j.cfg.FileSize }
+
+// DropFree removes one of the files that are kept for the next slots, and reports whether there was one.
+func (j *Journal) DropFree() (bool, error) {
+	j.holdMeta()
+	defer j.releaseMeta()
+	n := len(j.files.free)
+	if n == 0 {
+		return false, nil
+	}
+	f := j.files.free[n-1]
+	j.files.free = j.files.free[:n-1]
+	if err := errors.Join(f.closeHandle(), j.unname(f.ID)); err != nil {
+		return false, err
+	}
+	if err := j.cfg.FS.Remove(f.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, fmt.Errorf("remove %s: %w", f.name, err)
+	}
+	return true, nil
 }
 
 // prepareLocked prepares a file: written as .tmp with its header, synced, renamed,

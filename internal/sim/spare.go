@@ -18,7 +18,7 @@ type Sparing interface {
 // Spare implements Sparing: either snapshot does, with the journal behind it.
 func (AOF) Spare(disk *memfs.Mem) (names []string) {
 	for _, name := range filesOf(disk) {
-		if strings.HasPrefix(name, "snapshot/") && !strings.HasSuffix(name, ".tmp") {
+		if strings.HasPrefix(name, "snapshot/") && !strings.HasPrefix(name, "snapshot/spare-") {
 			names = append(names, name)
 		}
 	}
