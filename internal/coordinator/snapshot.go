@@ -60,8 +60,8 @@ func LoadSnapshots(fsy fsys.FS) (good []SnapshotFile, problems []string, err err
 		switch {
 		case errors.Is(err, catalog.ErrVersion):
 			return nil, nil, fmt.Errorf("%s: %w", name, err)
-		case errors.Is(err, catalog.ErrMalformed) && isGone(fsy, name):
-			continue // its room went to a newer one while it was read
+		case errors.Is(err, fs.ErrNotExist):
+			continue // a newer one has taken its place
 		case errors.Is(err, catalog.ErrMalformed):
 			problems = append(problems, name+" does not verify and is not used")
 			continue
@@ -81,15 +81,8 @@ func LoadSnapshots(fsy fsys.FS) (good []SnapshotFile, problems []string, err err
 	return good, problems, nil
 }
 
-// isGone reports whether there is no file of that name any more.
-func isGone(fsy fsys.FS, name string) bool {
-	f, err := fsy.Open(name)
-	if err == nil {
-		err = f.Close()
-	}
-	return errors.Is(err, fs.ErrNotExist)
-}
-
+// readSnapshot reads one snapshot. While a store runs, the room of an old one goes to a new one, even as it is read: what
+// does not verify then is fs.ErrNotExist, and not damage.
 func readSnapshot(fsy fsys.FS, name string) (s SnapshotFile, err error) {
 	f, err := fsy.Open(name)
 	if err != nil {
@@ -111,5 +104,12 @@ func readSnapshot(fsy fsys.FS, name string) (s SnapshotFile, err error) {
 	}
 	s.Name, s.bytes = name, size
 	s.Catalog, s.Position, s.Store, err = catalog.DecodeSnapshot(b)
+	if errors.Is(err, catalog.ErrMalformed) {
+		if again, openErr := fsy.Open(name); openErr == nil {
+			err = errors.Join(err, again.Close())
+		} else {
+			err = openErr
+		}
+	}
 	return s, err
 }

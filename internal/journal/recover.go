@@ -63,7 +63,8 @@ type Recovery struct {
 	nextSeq uint64          // the decision expected next
 
 	lastMissing uint64 // the newest file that is missing
-	unnamed     uint64 // if not 0, files from this id on may exist that current would name, did its newest slot verify
+	torn        bool   // the newest slot of current does not verify
+	unnamed     uint64 // with torn: files from this id on may exist that it named
 	gap         bool   // decisions are missing: none is folded any more
 }
 
@@ -116,7 +117,7 @@ func (r *Recovery) read() error {
 		j.files.current = *cur
 		r.found.Clean = whole && cur.CleanFile != 0
 		if !whole {
-			r.unnamed = cur.NextID - 1 // the lost slot may have named the same file, after one that took another out
+			r.torn, r.unnamed = true, cur.NextID-1 // the lost slot may have named the same file, after one that took another out
 		}
 		if !whole && !j.cfg.DurableOnly {
 			at := (1 - cur.Generation%2) * slotBytes
@@ -225,7 +226,7 @@ func (r *Recovery) follow() error {
 // does not verify: a hot file has its name only once its header is durable.
 func (r *Recovery) unnamedMissing() {
 	for id, why := range r.list.broken {
-		if r.unnamed != 0 && id >= r.unnamed && (why == badHeader || strings.HasSuffix(why, shortHeader)) {
+		if r.torn && id >= r.unnamed && (why == badHeader || strings.HasSuffix(why, shortHeader)) {
 			r.missing(id)
 		}
 	}
