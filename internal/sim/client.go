@@ -188,6 +188,11 @@ func (l *life) trim(ctx context.Context, s *stream, h Stream, op Op) {
 	if before <= state.First {
 		return
 	}
+	if !l.oracle.Knows(s, before) {
+		// It may lie within a batch that is durable and not answered yet, whose remains
+		// nobody could attribute; batches end where durability does.
+		before = state.Durable + 1
+	}
 	l.oracle.Trimming(s, before)
 	err := h.Trim(ctx, before)
 	if l.sched.ended() {

@@ -318,6 +318,13 @@ func (o *Oracle) Shown(s *stream, r Record) *Violation {
 	return nil
 }
 
+// Knows reports whether it is known in which batch record seq was sent.
+func (o *Oracle) Knows(s *stream, seq uint64) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return s.at(seq) != nil
+}
+
 // at returns the batch that has seq, or nil.
 func (s *stream) at(seq uint64) *batch {
 	i, _ := slices.BinarySearchFunc(s.placed, seq, func(b *batch, seq uint64) int { return cmp.Compare(b.end(), seq+1) })
