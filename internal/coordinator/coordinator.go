@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"io/fs"
 	"sync"
+	"time"
 
 	"github.com/aof2/aof/internal/catalog"
 	"github.com/aof2/aof/internal/fsys"
@@ -46,6 +47,9 @@ type Event struct {
 	Err    error
 }
 
+// calmAfter is how long no round must have ended for appends to count as calm.
+const calmAfter = 2 * time.Millisecond
+
 // Coordinator does the background work of one store.
 type Coordinator struct {
 	cfg    Config
@@ -62,6 +66,9 @@ type Coordinator struct {
 	}
 	failed [kinds]bool // of the worker
 	spares spares      // of the worker
+	calm   bool        // of the worker: no round has ended for a moment
+	calmAt uint64      // of the worker: and this is how many had
+	made   bool        // of the worker: the directory of the snapshots is there, durably
 }
 
 // snapshot is a kept snapshot.
@@ -139,16 +146,21 @@ func (c *Coordinator) work() {
 			return
 		default:
 		}
-		err := c.act(a)
-		c.mu.Lock()
-		c.mu.errs[a.Kind] = err
-		c.mu.Unlock()
-		c.acted.Advance(c.acted.At() + 1)
-		if err != nil {
-			c.failed[a.Kind] = true
-			if !errors.Is(err, errStopped) && !isBlocked(err) {
-				c.event(Event{Action: a, Err: err})
-			}
+		c.do(a)
+	}
+}
+
+// do does one action and keeps what became of it.
+func (c *Coordinator) do(a Action) {
+	err := c.act(a)
+	c.mu.Lock()
+	c.mu.errs[a.Kind] = err
+	c.mu.Unlock()
+	c.acted.Advance(c.acted.At() + 1)
+	if err != nil {
+		c.failed[a.Kind] = true
+		if !errors.Is(err, errStopped) && !isBlocked(err) {
+			c.event(Event{Action: a, Err: err})
 		}
 	}
 }
@@ -258,7 +270,7 @@ func (c *Coordinator) seal() error {
 	if f == nil {
 		return nil
 	}
-	s, err := c.cfg.Journal.Seal(f, c.carried)
+	s, err := c.cfg.Journal.Seal(f, c.carried, c.pace)
 	if err != nil {
 		return err
 	}
@@ -278,6 +290,31 @@ func (c *Coordinator) seal() error {
 	}
 	c.cfg.Journal.SealDecided(s)
 	return nil
+}
+
+// pace is called again and again while a file is hashed. A file that appends want is prepared first. While rounds follow each
+// other and few files wait, hashing goes on with the next round only, so that a burst is not slowed down by the hashing of
+// what it has just written; when none has ended for a moment, it goes on until the next one does.
+func (c *Coordinator) pace() {
+	if c.cfg.Journal.Wants().Prepare {
+		if a := Plan(c.state()); a.Kind == Prepare {
+			c.do(a)
+		}
+	}
+	at, beat := c.cfg.Journal.Beat()
+	if beat == nil || c.calm && at == c.calmAt {
+		return
+	}
+	timer := time.NewTimer(calmAfter)
+	defer timer.Stop()
+	c.calm = false
+	select {
+	case <-beat:
+	case <-timer.C:
+		c.calm, c.calmAt = true, at
+	case <-c.stop:
+	}
+	c.yield()
 }
 
 // carried is the digest state that outlived its file.
@@ -318,10 +355,15 @@ func (c *Coordinator) recycle(file uint64) error {
 
 // makeDir makes the directory of the snapshots, durably, before the first one.
 func (c *Coordinator) makeDir() error {
-	if err := c.cfg.FS.Mkdir(SnapshotDir); err != nil {
-		return err
+	if c.made {
+		return nil
 	}
-	return c.cfg.FS.SyncDir(".")
+	err := c.cfg.FS.Mkdir(SnapshotDir)
+	if err == nil {
+		err = c.cfg.FS.SyncDir(".")
+	}
+	c.made = err == nil
+	return err
 }
 
 // snapshot writes the catalog. Its decisions must be durable first, or a crash

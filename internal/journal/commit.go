@@ -243,6 +243,7 @@ func (j *Journal) settle(r *round, err error) {
 		j.mu.spare = r.buf[:0]
 	}
 	r.buf = nil
+	j.beat.Advance(j.beat.At() + 1)
 	j.mu.Unlock()
 	if err == nil {
 		j.durable.Advance(r.no)

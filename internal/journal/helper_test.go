@@ -292,7 +292,7 @@ func noState(uint32) (uint64, []byte) { return 0, nil }
 // seal seals the oldest complete file.
 func (w *world) seal() Seal {
 	w.t.Helper()
-	s, err := w.j.Seal(w.j.Rolled(), noState)
+	s, err := w.j.Seal(w.j.Rolled(), noState, func() {})
 	if err != nil {
 		w.t.Fatalf("seal: %v", err)
 	}

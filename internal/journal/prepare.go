@@ -34,6 +34,18 @@ func (j *Journal) Wants() Wants {
 	return Wants{Active: true, Prepare: short && (j.mu.prepErr == nil || j.mu.wanted)}
 }
 
+// Beat returns how many rounds have ended, and what is closed when one more has: nil when work in the background must not
+// give way to appends, because too many complete files wait to be sealed.
+func (j *Journal) Beat() (uint64, <-chan struct{}) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	at := j.beat.At()
+	if j.mu.closing || j.rolledLocked() > easyRolled {
+		return at, nil
+	}
+	return at, j.beat.Reached(at + 1)
+}
+
 func (j *Journal) rolledLocked() int {
 	n := 0
 	for _, f := range j.mu.files {

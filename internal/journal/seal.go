@@ -49,9 +49,10 @@ func (j *Journal) Rolled() *File {
 // cuts off the room that was not used, and syncs. Nothing before is changed. It
 // is called for one file at a time, in order; known supplies digest states that
 // outlived their file. A file that has a footer already, because a crash came
-// between it and the decision, is read and left as it is.
-func (j *Journal) Seal(f *File, known func(ordinal uint32) (last uint64, state []byte)) (Seal, error) {
-	s, err := j.seal(f, known)
+// between it and the decision, is read and left as it is. pace is called after
+// every paceBytes of data; it may wait.
+func (j *Journal) Seal(f *File, known func(ordinal uint32) (last uint64, state []byte), pace func()) (Seal, error) {
+	s, err := j.seal(f, known, pace)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if failed := err != nil; failed != j.mu.unsealable {
@@ -61,7 +62,7 @@ func (j *Journal) Seal(f *File, known func(ordinal uint32) (last uint64, state [
 	return s, err
 }
 
-func (j *Journal) seal(f *File, known func(ordinal uint32) (last uint64, state []byte)) (Seal, error) {
+func (j *Journal) seal(f *File, known func(ordinal uint32) (last uint64, state []byte), pace func()) (Seal, error) {
 	if !f.sealed {
 		if err := j.settleFooter(f); err != nil {
 			return Seal{}, fmt.Errorf("seal %s: %w", f.name, err)
@@ -74,7 +75,7 @@ func (j *Journal) seal(f *File, known func(ordinal uint32) (last uint64, state [
 		}
 		f.forgetFooter() // the crash came before the index was whole: it is written anew
 	}
-	b := sealBuilder{j: j, file: f, known: known, runs: map[uint32]*sealingRun{}}
+	b := sealBuilder{j: j, file: f, known: known, pace: pace, runs: map[uint32]*sealingRun{}}
 	if err := b.walk(); err != nil {
 		return Seal{}, fmt.Errorf("seal %s: %w", f.name, err)
 	}
@@ -174,6 +175,8 @@ type sealBuilder struct {
 	j       *Journal
 	file    *File
 	known   func(ordinal uint32) (last uint64, state []byte)
+	pace    func()
+	passed  int // bytes since it was called
 	runs    map[uint32]*sealingRun
 	frames  uint64
 	records uint64
@@ -225,9 +228,18 @@ func (b *sealBuilder) walk() error {
 	return err
 }
 
+// pass counts bytes that have been dealt with, and lets others go first after enough of them.
+func (b *sealBuilder) pass(bytes int) {
+	if b.passed += bytes; b.passed >= paceBytes {
+		b.passed = 0
+		b.pace()
+	}
+}
+
 // add takes the walker's frame into its run.
 func (b *sealBuilder) add(w *segment.Walker) error {
 	fr := w.Frame()
+	b.pass(segment.FrameHeaderBytes)
 	b.frames++
 	b.records += uint64(fr.Count)
 	if fr.Count == 0 || fr.Kind == segment.KindRoll {
@@ -248,6 +260,7 @@ func (b *sealBuilder) add(w *segment.Walker) error {
 	r.grow(segment.Extent{Off: fr.Offset, Len: fr.Length, First: fr.First})
 	for fr.Ordinal != 0 {
 		if w.NextRecord() {
+			b.pass(segment.RecordHeaderBytes + len(w.Record().Payload))
 			if r.digest != nil {
 				r.digest.Add(w.Record().TimeMs, w.Record().Payload)
 			}

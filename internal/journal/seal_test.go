@@ -94,7 +94,7 @@ func TestASealIsDurableBeforeItIsDecided(t *testing.T) {
 		}
 		return nil
 	})
-	if _, err := w.j.Seal(w.j.Rolled(), noState); err != nil {
+	if _, err := w.j.Seal(w.j.Rolled(), noState, func() {}); err != nil {
 		t.Fatal(err)
 	}
 	w.end()
@@ -112,7 +112,7 @@ func TestASealIsDurableBeforeItIsDecided(t *testing.T) {
 				}
 				return nil
 			})
-			if _, err := w.j.Seal(w.j.Rolled(), noState); err != nil {
+			if _, err := w.j.Seal(w.j.Rolled(), noState, func() {}); err != nil {
 				t.Fatal(err)
 			}
 			if image == nil {
@@ -151,7 +151,7 @@ func TestASealIsTriedAgain(t *testing.T) {
 			}
 			return nil
 		})
-		if _, err := w.j.Seal(w.j.Rolled(), noState); !errors.Is(err, memfs.ErrIO) {
+		if _, err := w.j.Seal(w.j.Rolled(), noState, func() {}); !errors.Is(err, memfs.ErrIO) {
 			t.Fatalf("%s: %v", kind, err)
 		}
 		if !w.j.mu.unsealable {
@@ -358,7 +358,7 @@ func TestAFooterThatIsThereIsKept(t *testing.T) {
 	w.append(l, "a")
 	w.roll()
 	w.append(l, "b")
-	want, err := w.j.Seal(w.j.Rolled(), noState)
+	want, err := w.j.Seal(w.j.Rolled(), noState, func() {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -371,7 +371,7 @@ func TestAFooterThatIsThereIsKept(t *testing.T) {
 		}
 		return nil
 	})
-	got, err := w.j.Seal(w.j.Rolled(), noState)
+	got, err := w.j.Seal(w.j.Rolled(), noState, func() {})
 	if err != nil || writes > 0 {
 		t.Errorf("%d writes, %v", writes, err)
 	}
@@ -408,5 +408,24 @@ func TestADigestBeginsAnewBehindDamage(t *testing.T) {
 	r, ok, err := x.Find(1)
 	if err != nil || !ok || !r.Restarted || len(r.Before) != 0 || len(r.After) == 0 {
 		t.Errorf("run %+v, %v, %v", r, ok, err)
+	}
+}
+
+// Sealing lets others go first after every paceBytes, within a large frame too.
+func TestSealingIsPaced(t *testing.T) {
+	w := open(t, memfs.New(1), life{size: 2 << 20})
+	l := w.create()
+	recs := make([]string, 40)
+	for i := range recs {
+		recs[i] = strings.Repeat("x", paceBytes/10)
+	}
+	w.append(l, recs...)
+	w.roll()
+	paced := 0
+	if _, err := w.j.Seal(w.j.Rolled(), noState, func() { paced++ }); err != nil {
+		t.Fatal(err)
+	}
+	if paced < 3 || paced > 4 {
+		t.Errorf("it was paced %d times for 40 records of %d bytes in one frame", paced, paceBytes/10)
 	}
 }
