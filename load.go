@@ -125,7 +125,7 @@ func attachments(cat *catalog.Catalog) ([]journal.SealedFile, []journal.StreamSt
 	for s := range cat.Streams() {
 		state := journal.StreamState{Ordinal: s.Ordinal, First: s.First, Next: s.SealedNext}
 		for _, r := range s.Runs {
-			state.Runs = append(state.Runs, journal.StreamRun{File: r.File, First: r.First, Last: r.Last})
+			state.Runs = append(state.Runs, journal.StreamRun{File: r.File, First: r.First, Last: r.Last, Newest: r.Newest})
 		}
 		streams = append(streams, state)
 	}

@@ -23,7 +23,7 @@ func TestACleanReopenWritesNothingBeforeTheFirstAppend(t *testing.T) {
 	for _, d := range []*aoftest.Disk{aoftest.NewDisk(t), aoftest.NewDir(t)} {
 		s := d.Open(aoftest.Small())
 		st := create(t, s, "s")
-		fill(t, st, 70, 1000)
+		fill(t, st, 60, 1000)
 		expect(t, "trim", st.TrimBefore(ctx, 10), nil)
 		expect(t, "close", s.Close(), nil)
 		before := d.Contents()
@@ -34,7 +34,7 @@ func TestACleanReopenWritesNothingBeforeTheFirstAppend(t *testing.T) {
 				t.Errorf("recovery %+v", r)
 			}
 			st = stream(t, s, "s")
-			expectSeqs(t, read(t, st, aof.ReaderOptions{}), 10, 70)
+			expectSeqs(t, read(t, st, aof.ReaderOptions{}), 10, 60)
 			aoftest.Check(t, s)
 			expect(t, "close", s.Close(), nil)
 			if after := d.Contents(); !maps.Equal(before, after) {

@@ -260,7 +260,7 @@ func (c *Catalog) applySealed(d Sealed) {
 			continue
 		}
 		s := c.editStream(r.Ordinal)
-		s.Runs = append(s.Runs, FileRun{File: d.File, First: r.First, Last: r.Last})
+		s.Runs = append(s.Runs, FileRun{File: d.File, First: r.First, Last: r.Last, Newest: r.Newest})
 		s.SealedNext = r.Last + 1
 		s.Carried, s.CarriedLast = nil, 0
 		if s.live(r.Last) {

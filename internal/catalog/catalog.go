@@ -36,6 +36,7 @@ type StreamState struct {
 type FileRun struct {
 	File        uint64
 	First, Last uint64
+	Newest      int64 // no record of it has a later time, in milliseconds
 }
 
 // FileState is what the catalog knows of one sealed file.

@@ -246,7 +246,7 @@ func TestWhatWasReadDoesNotChangeLater(t *testing.T) {
 		t.Errorf("got %v, want %v", s.Runs, want)
 	}
 	now, _ := c.ByOrdinal(1)
-	if want := []FileRun{{2, 5, 9}, {3, 10, 11}, {4, 12, 12}}; !slices.Equal(now.Runs, want) {
+	if want := []FileRun{{2, 5, 9, 0}, {3, 10, 11, 0}, {4, 12, 12, 0}}; !slices.Equal(now.Runs, want) {
 		t.Errorf("got %v, want %v", now.Runs, want)
 	}
 }
@@ -270,7 +270,7 @@ func TestAClonesNextRunIsItsOwn(t *testing.T) {
 	for _, tt := range []struct {
 		c    *Catalog
 		want FileRun
-	}{{c, FileRun{4, 4, 4}}, {clone, FileRun{5, 4, 9}}} {
+	}{{c, FileRun{4, 4, 4, 0}}, {clone, FileRun{5, 4, 9, 0}}} {
 		if s, _ := tt.c.ByOrdinal(1); len(s.Runs) != 4 || s.Runs[3] != tt.want {
 			t.Errorf("got %v, want %v at the end", s.Runs, tt.want)
 		}

@@ -48,7 +48,7 @@ func appendSealed(dst []byte, d Sealed) []byte {
 	dst = binary.LittleEndian.AppendUint64(dst, d.Checksum)
 	dst = append(dst, d.IndexHash[:]...)
 	dst = binary.AppendUvarint(dst, uint64(len(d.Runs)))
-	before := uint32(0)
+	before, newest := uint32(0), int64(0)
 	for _, r := range d.Runs {
 		step := uint64(r.Ordinal-before) << 1
 		if r.Gap {
@@ -57,7 +57,8 @@ func appendSealed(dst []byte, d Sealed) []byte {
 		dst = binary.AppendUvarint(dst, step)
 		dst = binary.AppendUvarint(dst, r.First)
 		dst = binary.AppendUvarint(dst, r.Last-r.First)
-		before = r.Ordinal
+		dst = binary.AppendVarint(dst, r.Newest-newest)
+		before, newest = r.Ordinal, r.Newest
 	}
 	return dst
 }
@@ -220,19 +221,23 @@ func (r *reader) sealed() Sealed {
 		return d
 	}
 	d.Runs = make([]Run, 0, n)
-	before := uint32(0)
+	before, newest := uint32(0), int64(0)
 	for range n {
 		step := r.uvarint()
 		run := Run{Ordinal: r.ordinal(before, step>>1), Gap: step&1 == 1, First: r.uvarint()}
 		run.Last = run.First + r.upTo(math.MaxUint64-run.First)
+		run.Newest = newest + unzigzag(r.uvarint())
 		if r.err != nil {
 			return d
 		}
 		d.Runs = append(d.Runs, run)
-		before = run.Ordinal
+		before, newest = run.Ordinal, run.Newest
 	}
 	return d
 }
+
+// unzigzag is the inverse of how binary.AppendVarint makes a number unsigned.
+func unzigzag(v uint64) int64 { return int64(v>>1) ^ -int64(v&1) }
 
 func (r *reader) recycled() Recycled {
 	d := Recycled{File: r.uvarint()}

@@ -30,7 +30,11 @@ var golden = []struct {
 	{"sealed", Sealed{
 		File: 7, DataEnd: 67108000, Size: 67108864, Checksum: 0x1122334455667788,
 		IndexHash: [32]byte{0: 0xaa, 31: 0xbb},
-		Runs:      []Run{{1, false, 1, 1}, {2, true, 1000, 1999}, {math.MaxUint32, false, 1, math.MaxUint64}},
+		Runs: []Run{
+			{1, false, 1, 1, 1764000000003},
+			{2, true, 1000, 1999, 1764000000001},
+			{math.MaxUint32, false, 1, math.MaxUint64, math.MinInt64},
+		},
 	}},
 	{"sealed bare", Sealed{File: math.MaxUint64, DataEnd: math.MaxInt64, Size: math.MaxInt64}},
 	{"recycled", Recycled{File: 7, States: []State{{1, 1, []byte("state one")}, {9, 1999, []byte("two")}}}},

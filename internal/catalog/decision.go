@@ -56,6 +56,7 @@ type Run struct {
 	Ordinal     uint32
 	Gap         bool // records before First were lost to damage; without it First follows the last run
 	First, Last uint64
+	Newest      int64 // no record of it has a later time, in milliseconds
 }
 
 // Recycled says that a file is given up and its room used again under another id.

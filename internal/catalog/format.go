@@ -21,6 +21,7 @@ import "encoding/binary"
 //	sealed    file uvarint | data end uvarint | size uvarint | checksum u64 | index hash [32]
 //	          | number of runs uvarint | runs
 //	          run: step<<1 + gap uvarint | first uvarint | last - first uvarint
+//	               | newest time ms - that of the run before, zigzag uvarint; less 0, in the first run
 //	recycled  file uvarint | number of states uvarint | states
 //	          state: step uvarint | last uvarint | state bytes
 //
@@ -85,7 +86,7 @@ const (
 	flagCarried = 2
 
 	// The least that one element takes; a count from disk is compared with what is left by these.
-	minRun    = 3
+	minRun    = 4
 	minState  = 4
 	minStream = 15
 	minSealed = 44
@@ -93,5 +94,5 @@ const (
 	// The most that one element takes, for SnapshotBound: a stream without its words, a file without its runs.
 	maxStream = 41 + 1 + MaxState
 	maxSealed = 40 + 8 + 32
-	maxRun    = 3 * binary.MaxVarintLen64
+	maxRun    = 4 * binary.MaxVarintLen64
 )

@@ -45,7 +45,7 @@ func (m *model) runs(ordinal uint32) (runs []FileRun) {
 	for _, f := range m.files {
 		for _, r := range f.Runs {
 			if r.Ordinal == ordinal {
-				runs = append(runs, FileRun{f.File, r.First, r.Last})
+				runs = append(runs, FileRun{f.File, r.First, r.Last, r.Newest})
 			}
 		}
 	}
@@ -236,7 +236,7 @@ func randomSealed(rng *rand.Rand, m *model, off func(uint64) uint64) Sealed {
 		if rng.IntN(3) > 0 {
 			continue
 		}
-		r := Run{Ordinal: o, Gap: rng.IntN(8) == 0, First: 1 + rng.Uint64N(9)}
+		r := Run{Ordinal: o, Gap: rng.IntN(8) == 0, First: 1 + rng.Uint64N(9), Newest: rng.Int64() - rng.Int64()}
 		if s := m.streams[o]; s != nil {
 			r.First = max(1, off(s.next))
 		}

@@ -218,7 +218,7 @@ func (r *reader) file(c *Catalog) {
 			r.fail("runs of a stream out of order")
 			return
 		}
-		s.Runs = append(s.Runs, FileRun{File: f.File, First: run.First, Last: run.Last})
+		s.Runs = append(s.Runs, FileRun{File: f.File, First: run.First, Last: run.Last, Newest: run.Newest})
 		if s.live(run.Last) {
 			f.LiveRuns++
 		}

@@ -281,7 +281,9 @@ func (c *Coordinator) seal() error {
 			if !ok || st.Deleted {
 				continue // nobody can read it any more
 			}
-			d.Runs = append(d.Runs, catalog.Run{Ordinal: r.Ordinal, First: r.First, Last: r.Last, Gap: r.First > st.SealedNext})
+			d.Runs = append(d.Runs, catalog.Run{
+				Ordinal: r.Ordinal, First: r.First, Last: r.Last, Newest: r.Newest, Gap: r.First > st.SealedNext,
+			})
 		}
 		return d, nil
 	})

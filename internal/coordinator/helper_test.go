@@ -96,7 +96,7 @@ func attachments(cat *catalog.Catalog) (files []journal.SealedFile, streams []jo
 	for k := range cat.Streams() {
 		state := journal.StreamState{Ordinal: k.Ordinal, First: k.First, Next: k.SealedNext}
 		for _, r := range k.Runs {
-			state.Runs = append(state.Runs, journal.StreamRun{File: r.File, First: r.First, Last: r.Last})
+			state.Runs = append(state.Runs, journal.StreamRun{File: r.File, First: r.First, Last: r.Last, Newest: r.Newest})
 		}
 		streams = append(streams, state)
 	}

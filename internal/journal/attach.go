@@ -26,6 +26,7 @@ type StreamRun struct {
 	File        uint64
 	First, Last uint64
 	Bytes       int64
+	Newest      int64 // no record of it has a later time, in milliseconds
 }
 
 // Attach gives the lanes what the catalog knows: which files are sealed, in the
@@ -121,7 +122,7 @@ func (r *Recovery) attachLane(s *StreamState, byID map[uint64]*File) *Lane {
 }
 
 func newRun(f *File, r StreamRun) *run {
-	return &run{file: f, first: r.First, last: r.Last, bytes: r.Bytes}
+	return &run{file: f, first: r.First, last: r.Last, bytes: r.Bytes, newest: r.Newest}
 }
 
 // collectRecycled frees files that were decided to be recycled, before the crash

@@ -58,7 +58,7 @@ func (b *book) Decision(seq uint64, payload []byte) error {
 		b.files = append(b.files, *d.Sealed)
 		for _, r := range d.Runs {
 			if s := b.streams[r.Ordinal]; s != nil {
-				s.Runs = append(s.Runs, StreamRun{File: d.Sealed.ID, First: r.First, Last: r.Last})
+				s.Runs = append(s.Runs, StreamRun{File: d.Sealed.ID, First: r.First, Last: r.Last, Newest: r.Newest})
 				s.Next = r.Last + 1
 			}
 		}

@@ -191,7 +191,8 @@ func (j *Journal) written(f *File, end int64) {
 func (j *Journal) place(r *round, f *File, frames []byte, off int64) {
 	for at := 0; at < len(frames); {
 		fr := segment.Peek(frames[at:])
-		e := segment.Extent{Off: off + int64(at), Len: fr.Length, First: fr.First}
+		fr.Offset = off + int64(at)
+		e := extentOf(fr)
 		at += int(fr.Length)
 		if fr.Kind == segment.KindRoll || fr.Kind == segment.KindMark {
 			continue
@@ -200,6 +201,7 @@ func (j *Journal) place(r *round, f *File, frames []byte, off int64) {
 			p := &j.lead.places[n-1]
 			if p.file == f && p.lane.Ordinal == fr.Ordinal && p.extent.Len+e.Len <= extentBytes {
 				p.extent.Len += e.Len
+				p.extent.Newest = max(p.extent.Newest, e.Newest)
 				p.next = fr.First + uint64(fr.Count)
 				continue
 			}

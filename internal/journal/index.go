@@ -155,7 +155,7 @@ func (j *Journal) extentsOf(f *File, ordinal uint32) ([]segment.Extent, error) {
 		if fr.Length == 0 || fr.Ordinal != ordinal || fr.Count == 0 || fr.Kind == segment.KindRoll {
 			continue
 		}
-		extents = append(extents, segment.Extent{Off: fr.Offset, Len: fr.Length, First: fr.First})
+		extents = append(extents, extentOf(fr))
 	}
 	var invalid *segment.InvalidError
 	if err := w.Err(); err != nil && !errors.As(err, &invalid) {

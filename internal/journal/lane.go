@@ -40,6 +40,7 @@ type run struct {
 	first   uint64
 	last    uint64
 	bytes   int64
+	newest  int64            // no record in it has a later time
 	extents []segment.Extent // nil when they are to be had from the file's run index
 }
 
@@ -100,6 +101,11 @@ func (l *Lane) Runs() []Run {
 	return runs
 }
 
+// extentOf is where one frame lies.
+func extentOf(fr segment.Frame) segment.Extent {
+	return segment.Extent{Off: fr.Offset, Len: fr.Length, First: fr.First, Newest: fr.TimeMs}
+}
+
 // publish adds durable frames that lie side by side. Only the leader calls it.
 func (l *Lane) publish(f *File, e segment.Extent, next uint64) {
 	l.mu.Lock()
@@ -114,14 +120,16 @@ func (l *Lane) addLocked(f *File, e segment.Extent, next uint64) {
 	if n := len(l.mu.runs); n > 0 && l.mu.runs[n-1].file == f {
 		r = l.mu.runs[n-1]
 	} else {
-		r = &run{file: f, first: e.First}
+		r = &run{file: f, first: e.First, newest: e.Newest}
 		l.mu.runs = append(l.mu.runs, r)
 	}
 	r.last = next - 1
 	r.bytes += e.Len
+	r.newest = max(r.newest, e.Newest)
 	if n := len(r.extents); n > 0 {
 		if p := &r.extents[n-1]; p.Off+p.Len == e.Off && p.Len+e.Len <= extentBytes {
 			p.Len += e.Len
+			p.Newest = max(p.Newest, e.Newest)
 			return
 		}
 	}

@@ -182,7 +182,7 @@ func (r *Recovery) data(f *File, fr segment.Frame) {
 		r.add(Damage{File: f.name, Offset: fr.Offset, Ordinal: fr.Ordinal, First: l.next, Last: fr.First - 1, Problem: "records are missing before this place"})
 	}
 	l.next = fr.Last() + 1
-	l.addLocked(f, segment.Extent{Off: fr.Offset, Len: fr.Length, First: fr.First}, l.next)
+	l.addLocked(f, extentOf(fr), l.next)
 }
 
 // damaged reports a suspect that turned out to be damage. When a frame's header

@@ -25,6 +25,7 @@ type SealedRun struct {
 	Ordinal     uint32
 	First, Last uint64
 	Bytes       int64
+	Newest      int64 // no record of it has a later time
 }
 
 // digestState is the digest of a stream behind a record.
@@ -121,7 +122,7 @@ func (j *Journal) sealFound(f *File, ft *segment.Footer) (Seal, error) {
 		if r.Ordinal == 0 {
 			continue
 		}
-		s.Runs = append(s.Runs, SealedRun{r.Ordinal, r.First, r.Last, extentsLength(r.Extents)})
+		s.Runs = append(s.Runs, SealedRun{r.Ordinal, r.First, r.Last, extentsLength(r.Extents), newestOf(r.Extents)})
 		j.seals.states[r.Ordinal] = digestState{r.Last, r.After}
 	}
 	return s, nil
@@ -140,6 +141,16 @@ func (j *Journal) forgetStates() {
 			delete(j.seals.states, ordinal)
 		}
 	}
+}
+
+// newestOf is the latest time among those of extents.
+func newestOf(extents []segment.Extent) (newest int64) {
+	for i, e := range extents {
+		if i == 0 || e.Newest > newest {
+			newest = e.Newest
+		}
+	}
+	return newest
 }
 
 func extentsLength(extents []segment.Extent) (n int64) {
@@ -257,12 +268,12 @@ func (b *sealBuilder) add(w *segment.Walker) error {
 		r.digest = nil
 	}
 	r.Last = fr.Last()
-	r.grow(segment.Extent{Off: fr.Offset, Len: fr.Length, First: fr.First})
+	r.grow(extentOf(fr))
 	for fr.Ordinal != 0 {
 		if w.NextRecord() {
-			b.pass(segment.RecordHeaderBytes + len(w.Record().Payload))
+			b.pass(segment.RecordHeaderBytes + len(w.Record().Attrs) + len(w.Record().Payload))
 			if r.digest != nil {
-				r.digest.Add(w.Record().TimeMs, w.Record().Payload)
+				r.digest.Add(w.Record())
 			}
 			continue
 		}
@@ -284,6 +295,7 @@ func (r *sealingRun) grow(e segment.Extent) {
 	if n := len(r.Extents); n > 0 {
 		if p := &r.Extents[n-1]; p.Off+p.Len == e.Off && p.Len+e.Len <= extentBytes {
 			p.Len += e.Len
+			p.Newest = max(p.Newest, e.Newest)
 			return
 		}
 	}
@@ -382,7 +394,7 @@ func (b *sealBuilder) write() (Seal, error) {
 	s := Seal{File: f, DataEnd: f.End(), Size: ft.Size(), Checksum: b.sum, IndexHash: ft.IndexHash}
 	for _, r := range runs {
 		if r.Ordinal != 0 {
-			s.Runs = append(s.Runs, SealedRun{r.Ordinal, r.First, r.Last, extentsLength(r.Extents)})
+			s.Runs = append(s.Runs, SealedRun{r.Ordinal, r.First, r.Last, extentsLength(r.Extents), newestOf(r.Extents)})
 			b.j.seals.states[r.Ordinal] = digestState{r.Last, r.After}
 		}
 	}

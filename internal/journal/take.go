@@ -171,7 +171,7 @@ func (r *Recovery) takeSealed(c *candidate) error {
 		}
 		if l := r.lane(run.Ordinal); l != nil && run.Last >= l.next {
 			l.next = run.Last + 1
-			l.mu.runs = append(l.mu.runs, newRun(f, StreamRun{First: run.First, Last: run.Last, Bytes: extentsLength(run.Extents)}))
+			l.mu.runs = append(l.mu.runs, newRun(f, StreamRun{First: run.First, Last: run.Last, Bytes: extentsLength(run.Extents), Newest: newestOf(run.Extents)}))
 		}
 	}
 	return nil

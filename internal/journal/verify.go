@@ -198,7 +198,7 @@ func (v *Verifier) frame(f *File, w *segment.Walker, digests map[uint32]*segment
 	}
 	if d := digests[fr.Ordinal]; d != nil {
 		for w.NextRecord() {
-			d.Add(w.Record().TimeMs, w.Record().Payload)
+			d.Add(w.Record())
 		}
 	}
 	return nil

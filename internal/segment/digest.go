@@ -32,15 +32,20 @@ func NewDigester(before []byte) (*Digester, error) {
 	return d, nil
 }
 
-// Add adds the next record.
-func (d *Digester) Add(timeMs int64, payload []byte) {
-	if uint64(len(payload)) > math.MaxUint32 {
+// Add adds the next record: its time, its attributes and its payload.
+func (d *Digester) Add(r Record) {
+	n := uint64(len(r.Attrs)) + uint64(len(r.Payload))
+	if n > math.MaxUint32 {
 		panic("segment: a record whose length has no place in a digest")
 	}
-	binary.LittleEndian.PutUint64(d.head[0:], uint64(timeMs))
-	binary.LittleEndian.PutUint32(d.head[8:], uint32(len(payload)))
+	binary.LittleEndian.PutUint64(d.head[0:], uint64(r.TimeMs))
+	binary.LittleEndian.PutUint32(d.head[8:], uint32(n))
+	binary.LittleEndian.PutUint32(d.head[12:], uint32(len(r.Attrs)))
 	d.sum.Write(d.head[:]) // a hash's Write returns no error
-	d.sum.Write(payload)
+	if len(r.Attrs) > 0 {
+		d.sum.Write(r.Attrs)
+	}
+	d.sum.Write(r.Payload)
 }
 
 // State is the digest's state behind the last record added: what another

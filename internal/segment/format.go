@@ -94,18 +94,18 @@ const (
 //	16  4  stream ordinal; 0 is the store's own
 //	20  4  count of records
 //	24  8  seq of the first record
-//	32  8  time in milliseconds, the base of the records' times
+//	32  8  time in milliseconds, that of the newest of its records
 //	40  8  epoch
 //	48  8  watermark: up to here in this file a sync had returned, or 0
 //	56  -  extensions: type (2), length (2), value; the highest bit of the type
 //	       set says that who does not know it may ignore it
 //	 -     one record header of 16 bytes for each record:
-//	       0  4  length of the payload
+//	       0  4  length of the attributes and the payload
 //	       4  4  CRC32C, see below
-//	       8  4  time, relative to the frame's, signed
-//	      12  2  length of the attributes, 0
+//	       8  4  time, relative to the frame's, signed, never above 0
+//	      12  2  length of the attributes alone
 //	      14  2  zero
-//	 -     the payloads, end to end
+//	 -     the attributes and the payload of each record, end to end
 //	 -     zeros up to a multiple of 8
 //
 // The frame's checksum runs over nonce (8), file offset (8), length (4) and
@@ -113,9 +113,15 @@ const (
 // headers. The offset makes a frame valid at its own place only: a copy of a
 // log that is stored in a log stays payload.
 //
-// A record's checksum runs over nonce (8), ordinal (4), seq (8), payload length
-// (4), absolute time (8), the 4 bytes behind the time in its header, and the
-// payload. So each record verifies alone and its payload is summed once.
+// A record's checksum runs over nonce (8), ordinal (4), seq (8), the length in
+// its header (4), absolute time (8), the 4 bytes behind the time in its header,
+// the attributes and the payload. So each record verifies alone and its payload
+// is summed once.
+//
+// Attributes are type (1), length (1), value, one after another; the highest bit
+// of the type set says that who does not know it may ignore it:
+//
+//	1 12  the caller's time: seconds since 1970 (8, signed), nanoseconds (4)
 const (
 	// FrameHeaderBytes is the size of a frame's fixed header.
 	FrameHeaderBytes = 56
@@ -182,6 +188,8 @@ const (
 //	         (offset - end of the one before) / 8,
 //	         length / 8,
 //	         first - first of the one before; of the run, for the first extent
+//	         newest time - that of the one before, signed (zigzag); of 0, for
+//	         the first extent
 //	 -     zeros up to the checksum
 //	-4  4  CRC32C of all before
 const (
@@ -198,10 +206,10 @@ const (
 	runRestarted = 1
 
 	// A file of MaxFileBytes holds fewer records than maxRunSpan, so each of an
-	// extent's three varints takes at most maxExtentBytes/3.
+	// extent's first three varints takes at most 4 bytes.
 	maxRunSpan     = 1 << 28
-	maxExtentBytes = 12
-	minExtentBytes = 3
+	maxExtentBytes = 3*4 + binary.MaxVarintLen64
+	minExtentBytes = 4
 	// flags 1, first 10, span 4, two states with 2 bytes of length, count 4
 	maxRunBytes = 1 + 10 + 4 + 2*(2+MaxStateBytes) + 4
 )
@@ -240,9 +248,9 @@ const (
 // A stream's digest is the SHA-256 of its canonical records, one after another:
 //
 //	 0  8  time in milliseconds
-//	 8  4  length of the payload
-//	12  4  length of the attributes, 0
-//	16  -  payload
+//	 8  4  length of the attributes and the payload
+//	12  4  length of the attributes alone
+//	16  -  attributes, payload
 const canonicalBytes = 16
 
 const sumBytes = 4

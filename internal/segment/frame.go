@@ -58,7 +58,7 @@ func (f Frame) Last() uint64 {
 func (f Frame) End() int64 { return f.Offset + f.Length }
 
 // FrameLength is the length of a frame without extensions that holds count
-// records of payloadBytes in all.
+// records of payloadBytes in all, attributes included.
 func FrameLength(count int, payloadBytes int64) int64 {
 	return align(FrameHeaderBytes + int64(count)*RecordHeaderBytes + payloadBytes)
 }
@@ -67,9 +67,18 @@ func FrameLength(count int, payloadBytes int64) int64 {
 // zero in it. It copies the records and allocates nothing when dst has room for
 // FrameLength more bytes. It panics when the frame would be longer than a file.
 func AppendFrame(dst []byte, k Kind, ordinal uint32, first uint64, timeMs int64, recs [][]byte) []byte {
+	return AppendFrameAttrs(dst, k, ordinal, first, timeMs, recs, nil)
+}
+
+// AppendFrameAttrs is AppendFrame for records with attributes: attrs is nil, or has
+// those of each record, at most MaxAttributeBytes.
+func AppendFrameAttrs(dst []byte, k Kind, ordinal uint32, first uint64, timeMs int64, recs, attrs [][]byte) []byte {
 	var payload int64
 	for _, r := range recs {
 		payload += int64(len(r))
+	}
+	for _, a := range attrs {
+		payload += int64(len(a))
 	}
 	length := FrameLength(len(recs), payload)
 	if length >= MaxFrameBytes {
@@ -91,12 +100,19 @@ func AppendFrame(dst []byte, k Kind, ordinal uint32, first uint64, timeMs int64,
 	binary.LittleEndian.PutUint64(head[epochAt:], 0)
 	binary.LittleEndian.PutUint64(head[watermarkAt:], 0)
 	at := FrameHeaderBytes
-	for _, r := range recs {
-		binary.LittleEndian.PutUint64(b[at:], uint64(len(r))) // length, checksum 0
-		binary.LittleEndian.PutUint64(b[at+recDeltaAt:], 0)   // delta 0, no attributes
+	for i, r := range recs {
+		n := 0
+		if attrs != nil {
+			n = len(attrs[i])
+		}
+		binary.LittleEndian.PutUint64(b[at:], uint64(n+len(r)))         // length, checksum 0
+		binary.LittleEndian.PutUint64(b[at+recDeltaAt:], uint64(n)<<32) // delta 0, length of the attributes
 		at += RecordHeaderBytes
 	}
-	for _, r := range recs {
+	for i, r := range recs {
+		if attrs != nil {
+			at += copy(b[at:], attrs[i])
+		}
 		at += copy(b[at:], r)
 	}
 	clear(b[at:])

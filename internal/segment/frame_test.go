@@ -212,12 +212,12 @@ func TestDigestDoesNotDependOnWhereItWasInterrupted(t *testing.T) {
 	var state []byte
 	for i := range 50 {
 		rec := fill(i*7, i)
-		whole.Add(testTime+int64(i), rec)
+		whole.Add(Record{TimeMs: testTime + int64(i), Attrs: rec[:len(rec)/3], Payload: rec[len(rec)/3:]})
 		part, err := NewDigester(state)
 		if err != nil {
 			t.Fatal(err)
 		}
-		part.Add(testTime+int64(i), rec)
+		part.Add(Record{TimeMs: testTime + int64(i), Attrs: rec[:len(rec)/3], Payload: rec[len(rec)/3:]})
 		state = part.State()
 		a, errA := Digest(whole.State())
 		b, errB := Digest(state)

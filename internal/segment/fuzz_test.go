@@ -106,7 +106,7 @@ func FuzzDigest(f *testing.F) {
 		if err != nil {
 			return
 		}
-		d.Add(1, payload)
+		d.Add(Record{TimeMs: 1, Payload: payload})
 		if _, err := Digest(d.State()); err != nil {
 			t.Error(err)
 		}

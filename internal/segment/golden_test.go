@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew: a change of format")
@@ -101,7 +102,7 @@ func TestGoldenFrames(t *testing.T) {
 	recs := [][]byte{[]byte("one"), {}, []byte("three is longer")}
 	later := AppendFrame(nil, KindData, 7, 100, testTime, recs)
 	binary.LittleEndian.PutUint32(later[FrameHeaderBytes+RecordHeaderBytes+recDeltaAt:], 0xffffffff) // one millisecond earlier
-	binary.LittleEndian.PutUint32(later[FrameHeaderBytes+2*RecordHeaderBytes+recDeltaAt:], 250)
+	binary.LittleEndian.PutUint32(later[FrameHeaderBytes+2*RecordHeaderBytes+recDeltaAt:], 0xffffff06)
 	for _, c := range []struct {
 		name  string
 		frame []byte
@@ -111,7 +112,7 @@ func TestGoldenFrames(t *testing.T) {
 		{
 			"frame-data", later,
 			Frame{Kind: KindData, Ordinal: 7, Count: 3, First: 100, TimeMs: testTime},
-			[]int64{testTime, testTime - 1, testTime + 250},
+			[]int64{testTime, testTime - 1, testTime - 250},
 		},
 		{
 			"frame-control", AppendFrame(nil, KindControl, 0, 1, testTime, recs),
@@ -157,15 +158,15 @@ func TestGoldenFrameWithAnUnknownOptionalExtensionIsRead(t *testing.T) {
 
 func TestGoldenFrameOfANewerProgramIsRefused(t *testing.T) {
 	plain := func() []byte { return AppendFrame(nil, KindData, 7, 100, testTime, [][]byte{[]byte("record")}) }
-	kind, flags, attrs := plain(), plain(), plain()
+	kind, flags, record := plain(), plain(), plain()
 	kind[kindAt] = 5
 	flags[flagsAt] = 1
-	attrs[FrameHeaderBytes+recAttrsAt] = 1
+	record[FrameHeaderBytes+recAttrsAt+2] = 1
 	for name, frame := range map[string][]byte{
-		"frame-required":   extend(plain(), []byte{5, 0, 1, 0, 'a'}),
-		"frame-kind":       kind,
-		"frame-flags":      flags,
-		"frame-attributes": attrs,
+		"frame-required": extend(plain(), []byte{5, 0, 1, 0, 'a'}),
+		"frame-kind":     kind,
+		"frame-flags":    flags,
+		"frame-record":   record,
 	} {
 		w := walkOne(golden(t, name, finishedAt(frame)))
 		if w.Next() || !errors.Is(w.Err(), ErrVersion) {
@@ -173,6 +174,29 @@ func TestGoldenFrameOfANewerProgramIsRefused(t *testing.T) {
 		}
 		if w.Offset() != HeaderBytes || w.Frame().Length != 0 {
 			t.Errorf("%s: the walk went on to %d", name, w.Offset())
+		}
+	}
+}
+
+// The second record has no time of its caller's; the third has an attribute of the future that may be ignored.
+func TestGoldenFrameWithAttributes(t *testing.T) {
+	given := time.Date(2026, 11, 23, 4, 5, 6, 789_012_345, time.UTC)
+	attrs := [][]byte{AppendTime(nil, given), nil, append([]byte{0x85, 2, 'a', 'b'}, AppendTime(nil, time.Unix(-5, 1))...)}
+	recs := [][]byte{[]byte("one"), []byte("two"), {}}
+	frame := finishedAt(AppendFrameAttrs(nil, KindData, 7, 100, testTime, recs, attrs))
+	for _, window := range []int{0, minWindow} {
+		w := NewWalker(bytes.NewReader(append(make([]byte, HeaderBytes), golden(t, "frame-attributes", frame)...)), testNonce,
+			HeaderBytes, HeaderBytes+int64(len(frame)), WalkerOptions{Window: window})
+		if !w.Next() || w.Check() != nil {
+			t.Fatalf("frame %+v, %v", w.Frame(), w.Err())
+		}
+		for i, want := range []time.Time{given, {}, time.Unix(-5, 1)} {
+			if !w.NextRecord() || !bytes.Equal(w.Record().Payload, recs[i]) || !bytes.Equal(w.Record().Attrs, attrs[i]) {
+				t.Fatalf("record %d: %+v, %v", i, w.Record(), w.RecordErr())
+			}
+			if got, err := DecodeTime(w.Record().Attrs); err != nil || !got.Equal(want) {
+				t.Errorf("record %d has the time %v, %v; want %v", i, got, err, want)
+			}
 		}
 	}
 }
@@ -203,8 +227,8 @@ func TestGoldenDigestState(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.Add(testTime, []byte("one"))
-	d.Add(testTime+1, fill(100, 1))
+	d.Add(Record{TimeMs: testTime, Payload: []byte("one")})
+	d.Add(Record{TimeMs: testTime + 1, Attrs: AppendTime(nil, time.Unix(1, 2)), Payload: fill(100, 1)})
 	state := golden(t, "digest-state", d.State())
 	sum, err := Digest(state)
 	if err != nil {

@@ -96,7 +96,7 @@ func manyRuns(n int) []Run {
 		off := int64(HeaderBytes + i*4096)
 		runs[i] = Run{
 			Ordinal: uint32(i + 1), First: uint64(i + 1), Last: uint64(i + 100),
-			After: fill(108, i), Extents: []Extent{{off, 1024, uint64(i + 1)}, {off + 2048, 512, uint64(i + 60)}},
+			After: fill(108, i), Extents: []Extent{{off, 1024, uint64(i + 1), testTime}, {off + 2048, 512, uint64(i + 60), testTime - int64(i)}},
 		}
 		if i > 0 {
 			runs[i].Before = fill(108, i+n)

@@ -13,6 +13,7 @@ import (
 type Extent struct {
 	Off, Len int64
 	First    uint64 // seq of the first record in it
+	Newest   int64  // no record in it has a later time, in milliseconds
 }
 
 // Run is the records of one stream in one file. It has at least one extent, and
@@ -86,12 +87,13 @@ func appendRun(dst []byte, r *Run) []byte {
 	dst = append(binary.AppendUvarint(dst, uint64(len(r.Before))), r.Before...)
 	dst = append(binary.AppendUvarint(dst, uint64(len(r.After))), r.After...)
 	dst = binary.AppendUvarint(dst, uint64(len(r.Extents)))
-	end, first := int64(0), r.First
+	end, first, newest := int64(0), r.First, int64(0)
 	for _, e := range r.Extents {
 		dst = binary.AppendUvarint(dst, uint64(e.Off-end)/FrameAlign)
 		dst = binary.AppendUvarint(dst, uint64(e.Len)/FrameAlign)
 		dst = binary.AppendUvarint(dst, e.First-first)
-		end, first = e.Off+e.Len, e.First
+		dst = binary.AppendVarint(dst, e.Newest-newest)
+		end, first, newest = e.Off+e.Len, e.First, e.Newest
 	}
 	return dst
 }
@@ -168,13 +170,14 @@ func (x Index) decode(i int) (Run, int, error) {
 	}
 	r.Before, r.After = slices.Clone(r.Before), slices.Clone(r.After)
 	r.Extents = make([]Extent, n)
-	at, first := int64(0), r.First
+	at, first, newest := int64(0), r.First, int64(0)
 	for i := range r.Extents {
 		e := &r.Extents[i]
 		e.Off = at + int64(d.uvarint(MaxFileBytes/FrameAlign))*FrameAlign
 		e.Len = int64(d.uvarint(MaxFileBytes/FrameAlign)) * FrameAlign
 		e.First = first + d.uvarint(maxRunSpan)
-		at, first = e.Off+e.Len, e.First
+		e.Newest = newest + unzigzag(d.uvarint(math.MaxUint64))
+		at, first, newest = e.Off+e.Len, e.First, e.Newest
 	}
 	if d.bad || !r.valid() {
 		return Run{}, 0, ErrDamaged
@@ -233,6 +236,9 @@ func (d *fields) uvarint(limit uint64) uint64 {
 	d.b = d.b[n:]
 	return v
 }
+
+// unzigzag is the inverse of how binary.AppendVarint makes a number unsigned.
+func unzigzag(v uint64) int64 { return int64(v>>1) ^ -int64(v&1) }
 
 // take is a length of at most limit and so many bytes.
 func (d *fields) take(limit uint64) []byte {

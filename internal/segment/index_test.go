@@ -31,7 +31,7 @@ func randomRuns(rng *rand.Rand) (runs []Run, frames int) {
 		r.Before, r.After = fill(rng.IntN(MaxStateBytes+1), 1), fill(rng.IntN(MaxStateBytes+1), 2)
 		off, first := int64(HeaderBytes), r.First
 		for first <= r.Last && off < MaxFileBytes-1<<20 && len(r.Extents) < 50 {
-			e := Extent{Off: off + rng.Int64N(1<<16)*FrameAlign, Len: (1 + rng.Int64N(1<<14)) * FrameAlign, First: first}
+			e := Extent{Off: off + rng.Int64N(1<<16)*FrameAlign, Len: (1 + rng.Int64N(1<<14)) * FrameAlign, First: first, Newest: rng.Int64() - rng.Int64()}
 			r.Extents = append(r.Extents, e)
 			off, first = e.Off+e.Len, first+1+rng.Uint64N(1<<uint(rng.IntN(28)))
 			frames++

@@ -74,13 +74,23 @@ func allZero(b []byte) bool {
 // tableTotal is what a frame's record headers add up to.
 type tableTotal struct {
 	payload int64
-	attrs   uint32 // what must be zero, of all headers
+	attrs   bool   // there are attributes
+	bad     bool   // longer attributes than records, or records newer than the frame
+	zero    uint16 // what must be zero, of all headers
 }
 
 func (t *tableTotal) add(table []byte) {
 	for ; len(table) >= RecordHeaderBytes; table = table[RecordHeaderBytes:] {
-		t.payload += int64(binary.LittleEndian.Uint32(table[recLengthAt:]))
-		t.attrs |= binary.LittleEndian.Uint32(table[recAttrsAt:])
+		n := binary.LittleEndian.Uint32(table[recLengthAt:])
+		t.payload += int64(n)
+		rest := binary.LittleEndian.Uint64(table[recDeltaAt:])
+		if rest == 0 {
+			continue // as in nearly every record: the frame's time and no attributes
+		}
+		attrs := uint16(rest >> 32)
+		t.zero |= uint16(rest >> 48)
+		t.attrs = t.attrs || attrs != 0
+		t.bad = t.bad || uint32(attrs) > n || int32(uint32(rest)) > 0
 	}
 }
 
@@ -132,13 +142,14 @@ func (f *Frame) judge(head int64, total tableTotal) (reason string, err error) {
 	if f.Kind == 0 {
 		return ReasonMalformed, nil
 	}
-	if f.Kind > KindRoll || f.Flags != 0 || total.attrs != 0 {
-		return "", fmt.Errorf("frame at %d, %s, flags %#x, attributes %#x: %w", f.Offset, f.Kind, f.Flags, total.attrs, ErrVersion)
+	if f.Kind > KindRoll || f.Flags != 0 || total.zero != 0 {
+		return "", fmt.Errorf("frame at %d, %s, flags %#x, record flags %#x: %w", f.Offset, f.Kind, f.Flags, total.zero, ErrVersion)
 	}
 	if reason, err = judgeExtensions(f.Ext, f.Offset); reason != "" || err != nil {
 		return reason, err
 	}
-	if align(head+total.payload) != f.Length || f.Watermark < 0 || f.Watermark > f.Offset || !f.possible() {
+	if align(head+total.payload) != f.Length || f.Watermark < 0 || f.Watermark > f.Offset ||
+		total.bad || total.attrs && f.Kind != KindData || !f.possible() {
 		return ReasonMalformed, nil
 	}
 	return "", nil

@@ -111,11 +111,11 @@ func sealedFile(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	for _, rec := range f.recs[0] {
-		d.Add(testTime, rec)
+		d.Add(Record{TimeMs: testTime, Payload: rec})
 	}
 	end, fr := f.end(), f.frames[0]
 	sum := Checksum(0, f.b)
-	f.b = EncodeIndex(f.b, []Run{{Ordinal: 1, First: 1, Last: 2, After: d.State(), Extents: []Extent{{fr.Offset, fr.Length, 1}}}})
+	f.b = EncodeIndex(f.b, []Run{{Ordinal: 1, First: 1, Last: 2, After: d.State(), Extents: []Extent{{fr.Offset, fr.Length, 1, testTime}}}})
 	footer := Footer{
 		ID: 42, Nonce: testNonce, DataEnd: end, IndexOff: end, IndexLen: f.end() - end,
 		IndexHash: sha256.Sum256(f.b[end:]), Checksum: sum, Frames: 3, Records: 5,

@@ -7,13 +7,20 @@ import (
 	"io"
 )
 
-// Record is one record of a frame. Its payload is valid until the Walker is
-// used again.
+// Record is one record of a frame. Its payload and its attributes are valid until
+// the Walker is used again.
 type Record struct {
 	Seq     uint64
 	TimeMs  int64
+	Attrs   []byte // empty in most records
 	Payload []byte
-	Offset  int64 // of the payload in the file
+	Offset  int64 // in the file, of the attributes, which the payload follows
+}
+
+// newRecord splits what a record header speaks of.
+func newRecord(seq uint64, timeMs int64, rec, body []byte, off int64) Record {
+	n := int(binary.LittleEndian.Uint16(rec[recAttrsAt:]))
+	return Record{Seq: seq, TimeMs: timeMs, Attrs: body[:n:n], Payload: body[n:], Offset: off}
 }
 
 // RecordError says that the record's bytes are not those that were written.
@@ -76,7 +83,7 @@ func (w *Walker) NextRecord() bool {
 	if crc32.Update(sum, castagnoli, payload) != binary.LittleEndian.Uint32(rec[recSumAt:]) {
 		return w.badRecord(n)
 	}
-	c.rec = Record{Seq: seq, TimeMs: t, Payload: payload, Offset: w.frame.Offset + int64(c.at)}
+	c.rec = newRecord(seq, t, rec, payload, w.frame.Offset+int64(c.at))
 	c.err = nil
 	c.next++
 	c.at += int(n)
@@ -155,7 +162,7 @@ func (w *Walker) nextLong() bool {
 		return w.badRecord(n)
 	}
 	t := w.frame.TimeMs + int64(int32(binary.LittleEndian.Uint32(rec[recDeltaAt:])))
-	c.rec = Record{Seq: seq, TimeMs: t, Payload: payload, Offset: off}
+	c.rec = newRecord(seq, t, rec, payload, off)
 	c.err = nil
 	c.next++
 	c.at += int(n)

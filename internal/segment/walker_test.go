@@ -133,6 +133,9 @@ func TestFramesThatContradictThemselvesAreRefused(t *testing.T) {
 		"a roll of a stream":      func(b []byte) []byte { b[kindAt] = byte(KindRoll); return b },
 		"payloads too long":       func(b []byte) []byte { le.PutUint32(b[FrameHeaderBytes:], 0xffffffff); return b },
 		"payloads too short":      func(b []byte) []byte { le.PutUint32(b[FrameHeaderBytes:], 0); return b },
+		"attributes too long":     func(b []byte) []byte { b[FrameHeaderBytes+recAttrsAt] = 21; return b },
+		"attributes of a roll":    func(b []byte) []byte { return rollWithAttributes() },
+		"a record that is newer":  func(b []byte) []byte { b[FrameHeaderBytes+recDeltaAt] = 1; return b },
 		"half an extension":       func(b []byte) []byte { return extend(b, []byte{1, 0x80}) },
 		"an extension too long":   func(b []byte) []byte { return extend(b, []byte{1, 0x80, 9, 0, 1}) },
 		"an extension of type 0":  func(b []byte) []byte { return extend(b, []byte{0, 0, 0, 0}) },
@@ -147,6 +150,13 @@ func TestFramesThatContradictThemselvesAreRefused(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, w.Frame(), w.Err())
 		}
 	}
+}
+
+// rollWithAttributes is a roll frame whose record claims to have attributes.
+func rollWithAttributes() []byte {
+	b := AppendRoll(nil, 41, 8192, testTime)
+	b[FrameHeaderBytes+recAttrsAt] = 2
+	return b
 }
 
 // resumFrame makes the checksum of a changed frame's head hold, if it has one.
