@@ -24,6 +24,10 @@ var (
 	ErrTrimmed = errors.New("aof: trimmed")
 	// ErrTooLarge: the record or batch is over its limit and never fits.
 	ErrTooLarge = errors.New("aof: too large")
+	// ErrMismatch is matched by every MismatchError.
+	ErrMismatch = errors.New("aof: another next record than expected")
+	// ErrDiverged is matched by every DivergedError.
+	ErrDiverged = errors.New("aof: the stream is not the one that the cursor is from")
 	// ErrFull: the disk has no room for another hot file. Free space, or trim
 	// streams, and append again; the store needs no restart.
 	ErrFull = errors.New("aof: full")
@@ -107,6 +111,39 @@ func (e *UnsettledError) Error() string {
 
 // Unwrap is what ended the wait.
 func (e *UnsettledError) Unwrap() error { return e.Err }
+
+// MismatchError refuses a conditional append: somebody else appended first, or this
+// append was accepted before. Nothing happened. Read the stream from Expected on,
+// decide again, and append with Next.
+type MismatchError struct {
+	Stream   string
+	Expected Seq // the batch's ExpectNext
+	Next     Seq // what the stream's next record is, accepted and perhaps not yet durable ones counted
+}
+
+func (e *MismatchError) Error() string {
+	return fmt.Sprintf("aof: stream %q: record %d was expected to be the next one, and it is %d", e.Stream, e.Expected, e.Next)
+}
+
+// Is matches ErrMismatch.
+func (e *MismatchError) Is(target error) bool { return target == ErrMismatch }
+
+// DivergedError says that what lies behind a cursor is not what its reader saw: the
+// record was lost in a crash before it was durable, or the stream is another one of
+// the same name. What was derived from records up to the cursor has to be thought
+// over: reading on would skip or repeat records without a word.
+type DivergedError struct {
+	Stream string
+	Seq    Seq // of the cursor
+	Why    string
+}
+
+func (e *DivergedError) Error() string {
+	return fmt.Sprintf("aof: stream %q has diverged from the cursor at record %d: %s", e.Stream, e.Seq, e.Why)
+}
+
+// Is matches ErrDiverged.
+func (e *DivergedError) Is(target error) bool { return target == ErrDiverged }
 
 // TrimmedError says that the wanted record is gone; First is the oldest there is.
 type TrimmedError struct {

@@ -76,6 +76,7 @@ func TestErrorsAreTellableApart(t *testing.T) {
 	sentinels := []error{
 		aof.ErrWouldBlock, aof.ErrClosed, aof.ErrNotFound, aof.ErrExists, aof.ErrInvalid, aof.ErrTrimmed,
 		aof.ErrTooLarge, aof.ErrFull, aof.ErrLocked, aof.ErrCorrupt, aof.ErrReadOnly, aof.ErrStale, aof.ErrVersion,
+		aof.ErrMismatch, aof.ErrDiverged,
 	}
 	if names, _ := exportedErrors(t); len(names) != len(sentinels) {
 		t.Errorf("errors.go has %d sentinels, this test knows %d", len(names), len(sentinels))
@@ -87,6 +88,8 @@ func TestErrorsAreTellableApart(t *testing.T) {
 	}{
 		{&aof.WouldBlockError{Kind: aof.BlockFlush}, aof.ErrWouldBlock, "flush"},
 		{&aof.TrimmedError{First: 7}, aof.ErrTrimmed, "7"},
+		{&aof.MismatchError{Stream: "s", Expected: 3, Next: 9}, aof.ErrMismatch, "record 3 was expected to be the next one, and it is 9"},
+		{&aof.DivergedError{Stream: "s", Seq: 3, Why: "because"}, aof.ErrDiverged, "record 3: because"},
 		{&aof.LockedError{Dir: "d", Holder: "pid 1"}, aof.ErrLocked, "pid 1"},
 		{&aof.CorruptError{File: "f", Offset: 9, Problem: "bad"}, aof.ErrCorrupt, "f at offset 9: bad"},
 		{&aof.CorruptError{File: "f", Stream: "s", First: 3, Last: 4}, aof.ErrCorrupt, `stream "s", records 3..4`},

@@ -14,6 +14,8 @@ type Record struct {
 	Seq  Seq
 	Time time.Time // when the store accepted it, in milliseconds
 	Data []byte    // valid until the next call on the Reader; copy it to keep it
+
+	EventTime time.Time // what the appender gave with it, the zero Time when nothing
 }
 
 // Bounds is one consistent reading of a stream. Records First..Next-1 have been

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/aof2/aof/internal/journal"
@@ -17,9 +18,35 @@ import (
 // ReaderOptions say where a Reader begins and ends. The zero value reads all
 // there is and then follows the stream.
 type ReaderOptions struct {
-	From Seq    // the first record; 0 is the oldest. A stream's Next waits for the record to come
-	Last uint64 // begin with the last so many durable records, instead of From
-	To   Seq    // the last record, behind which is io.EOF; 0 is no end
+	// Where to begin: at most one of these; none is the oldest record.
+	From       Seq       // with this record. A stream's Next waits for the record to come
+	Last       uint64    // with the last so many durable records
+	FromTime   time.Time // with the first record that the store accepted at that time or later: see SeekTime
+	FromCursor Cursor    // behind this place, if the record there is still the one that was seen
+
+	To Seq // the last record, behind which is io.EOF; 0 is no end
+}
+
+// check refuses more than one beginning.
+func (o *ReaderOptions) check() error {
+	var set []string
+	for _, f := range []struct {
+		name string
+		set  bool
+	}{
+		{"From", o.From != 0},
+		{"Last", o.Last != 0},
+		{"FromTime", !o.FromTime.IsZero()},
+		{"FromCursor", o.FromCursor != Cursor{}},
+	} {
+		if f.set {
+			set = append(set, f.name)
+		}
+	}
+	if len(set) > 1 {
+		return invalidf("ReaderOptions has %s; use one of them", strings.Join(set, " and "))
+	}
+	return nil
 }
 
 // Reader reads the durable records of one stream in order. It belongs to one
@@ -36,6 +63,8 @@ type Reader struct {
 	to      Seq
 	end     bool // the stream ends for this reader where it stands: a view
 	cursor  *journal.Cursor
+	at      Cursor // behind the record that was returned last
+	resumes bool   // the record at that place has to be looked at first
 	fetches *fetchPool
 	fetch   *fetch // the last one TryNext has begun
 	closed  bool
@@ -48,23 +77,46 @@ type fetch struct {
 }
 
 func newReader(j *journal.Journal, l *journal.Lane, name string, o ReaderOptions, p *fetchPool) (*Reader, error) {
-	if o.From != 0 && o.Last != 0 {
-		return nil, invalidf("ReaderOptions has From and Last; use one of them")
+	if err := o.check(); err != nil {
+		return nil, err
 	}
 	b := bounds(j, l)
+	r := &Reader{j: j, lane: l, name: name, to: o.To, fetches: p, at: Cursor{Stream: j.Identity(l)}}
+	if o.FromCursor != (Cursor{}) {
+		if err := r.resume(o.FromCursor, b); err != nil {
+			return nil, err
+		}
+		return r, nil
+	}
 	from := o.From
 	switch {
 	case o.Last != 0:
 		from = b.Durable + 1 - Seq(min(o.Last, uint64(b.Durable+1-b.First)))
+	case !o.FromTime.IsZero():
+		seq, err := j.FindTime(l, ceilMilli(o.FromTime))
+		if err != nil {
+			return nil, r.translate(err)
+		}
+		b = bounds(j, l)
+		from = max(Seq(seq), b.First) // of what was trimmed meanwhile nothing is missed
 	case from == 0:
 		from = b.First
 	}
-	r := &Reader{j: j, lane: l, name: name, to: o.To, fetches: p}
 	if err := r.check(from, b); err != nil {
 		return nil, err
 	}
 	r.cursor = j.Cursor(l, uint64(from))
+	r.at.Seq = from - 1
 	return r, nil
+}
+
+// ceilMilli is t in milliseconds, the precision of the store's times, rounded up: no record before t is meant.
+func ceilMilli(t time.Time) int64 {
+	ms := t.UnixMilli()
+	if t.Nanosecond()%int(time.Millisecond) != 0 {
+		ms++
+	}
+	return ms
 }
 
 // check says why a reader cannot stand before record seq.
@@ -90,9 +142,32 @@ func (r *Reader) Seek(seq Seq) error {
 	if err := r.check(seq, bounds(r.j, r.lane)); err != nil {
 		return err
 	}
+	r.stand(seq)
+	return nil
+}
+
+// stand makes seq the record that is read next.
+func (r *Reader) stand(seq Seq) {
 	r.awaitFetch()
-	r.fetch = nil
+	r.fetch, r.resumes = nil, false
 	r.cursor.Seek(uint64(seq))
+	r.at.Seq, r.at.Epoch = seq-1, 0
+}
+
+// SeekTime makes the first record that the store accepted at t or later the one that is read next. Times are those of the
+// store's wall clock, in milliseconds. Where that went back in between, it is the first record at which the newest time
+// so far reaches t. Behind the newest record nothing has been accepted at t yet: the next record to come is read next,
+// whatever its time. It reads at most one stretch of the stream, in the calling goroutine.
+func (r *Reader) SeekTime(t time.Time) error {
+	if r.closed || r.j.Closed() {
+		return ErrClosed
+	}
+	r.awaitFetch()
+	seq, err := r.j.FindTime(r.lane, ceilMilli(t))
+	if err != nil {
+		return r.translate(err)
+	}
+	r.stand(Seq(seq))
 	return nil
 }
 
@@ -129,11 +204,19 @@ func (r *Reader) step() (Record, error) {
 		return Record{}, io.EOF
 	}
 	if r.cursor.Holds() {
+		if r.resumes {
+			if err := r.confirm(); err != nil {
+				return Record{}, err
+			}
+			return r.step()
+		}
 		rec, err := r.cursor.Next()
 		if err != nil {
+			r.at.Seq, r.at.Epoch = Seq(r.cursor.Seq()-1), 0
 			return Record{}, r.translate(err)
 		}
-		return Record{Seq: Seq(rec.Seq), Time: time.UnixMilli(rec.TimeMs), Data: rec.Payload}, nil
+		r.at.Seq, r.at.Epoch = Seq(rec.Seq), r.cursor.Epoch()
+		return r.record(rec)
 	}
 	if seq <= r.lane.Durable() {
 		return Record{}, errFill
@@ -146,6 +229,19 @@ func (r *Reader) step() (Record, error) {
 		return Record{}, r.gone()
 	}
 	return Record{}, &WouldBlockError{Kind: BlockTail, mark: r.lane.Tail(), target: seq}
+}
+
+// record is a record as it is returned.
+func (r *Reader) record(rec segment.Record) (Record, error) {
+	out := Record{Seq: Seq(rec.Seq), Time: time.UnixMilli(rec.TimeMs), Data: rec.Payload}
+	if len(rec.Attrs) > 0 {
+		t, err := segment.DecodeTime(rec.Attrs)
+		if err != nil {
+			return Record{}, fmt.Errorf("stream %q, record %d: %w", r.name, rec.Seq, translate(err))
+		}
+		out.EventTime = t
+	}
+	return out, nil
 }
 
 // gone says why there will be no further record.
@@ -165,7 +261,7 @@ func (r *Reader) TryNext() (Record, error) {
 			return Record{}, &WouldBlockError{Kind: BlockHydration, mark: &f.done, target: 1}
 		}
 		r.fetch = nil
-		if f.err != nil {
+		if f.err != nil && !r.confirmed(f.err) {
 			return Record{}, r.translate(f.err)
 		}
 	}
@@ -200,7 +296,9 @@ func (r *Reader) Next(ctx context.Context) (Record, error) {
 	if r.fetch != nil && r.fetch.err != nil {
 		err := r.fetch.err
 		r.fetch = nil
-		return Record{}, r.translate(err)
+		if !r.confirmed(err) {
+			return Record{}, r.translate(err)
+		}
 	}
 	r.fetch = nil
 	for {
@@ -209,7 +307,7 @@ func (r *Reader) Next(ctx context.Context) (Record, error) {
 			return rec, nil
 		}
 		if errors.Is(err, errFill) {
-			if err := r.cursor.Fill(); err != nil {
+			if err := r.cursor.Fill(); err != nil && !r.confirmed(err) {
 				return Record{}, r.translate(err)
 			}
 			continue

@@ -27,13 +27,24 @@ const (
 // Entry is one record to be appended.
 type Entry struct {
 	Data []byte // copied by the append; may be empty
+
+	// EventTime is the caller's own time of the record, kept to the nanosecond
+	// beside the time that the store gives it. It orders nothing, and readers do
+	// not search by it. Its location is not kept; the zero Time means none.
+	EventTime time.Time
 }
 
 // Batch is records that are appended together: after a crash either all of them
 // are there or none.
 type Batch struct {
 	Records []Entry
-	Ack     Ack // of AppendBatch
+
+	// ExpectNext makes the append conditional: unless it is 0 the batch is accepted
+	// only as record ExpectNext and those behind it, and else refused without effect
+	// with a *MismatchError. 1 expects a stream nothing was ever appended to.
+	ExpectNext Seq
+
+	Ack Ack // of AppendBatch
 }
 
 // batchRoom is the largest MaxBatch for hot files of size bytes.
@@ -85,7 +96,7 @@ func bounds(j *journal.Journal, l *journal.Lane) Bounds {
 // appends any more. ErrNotFound: the stream has been deleted. ErrClosed,
 // ErrInvalid (no record at all).
 func (st *Stream) TryAppend(recs ...[]byte) (Seq, error) {
-	t, err := st.try(recs, false)
+	t, err := st.try(journal.Batch{Records: recs}, false)
 	return Seq(t.First), err
 }
 
@@ -97,75 +108,87 @@ func (st *Stream) TryAppend(recs ...[]byte) (Seq, error) {
 // their durability ended early: do not append them again. The other errors are
 // those of TryAppend without ErrWouldBlock, and the context's.
 func (st *Stream) Append(ctx context.Context, recs ...[]byte) (Seq, error) {
+	return st.append(ctx, journal.Batch{Records: recs}, AckDurable)
+}
+
+// TryAppendBatch is TryAppend for a Batch; its Ack says nothing here. A
+// *MismatchError refuses it when its ExpectNext is not the stream's Next.
+func (st *Stream) TryAppendBatch(b *Batch) (Seq, error) {
+	t, err := st.try(b.journal(), false)
+	return Seq(t.First), err
+}
+
+// AppendBatch is Append for a Batch, acknowledged as its Ack says. A
+// *MismatchError refuses it when its ExpectNext is not the stream's Next, also
+// when it became wrong while the call waited for room.
+func (st *Stream) AppendBatch(ctx context.Context, b *Batch) (Seq, error) {
+	if b == nil {
+		b = &Batch{}
+	}
+	if b.Ack > AckAccepted {
+		return 0, invalidf("acknowledgement level %d", b.Ack)
+	}
+	return st.append(ctx, b.journal(), b.Ack)
+}
+
+// append waits for room, and for durability if that is asked for. Where nobody
+// waits for durability, nobody may lead.
+func (st *Stream) append(ctx context.Context, b journal.Batch, ack Ack) (Seq, error) {
 	if ctx.Err() != nil {
 		return 0, context.Cause(ctx)
 	}
-	t, err := st.try(recs, ctx.Done() == nil)
+	mayLead := ack == AckDurable && ctx.Done() == nil
+	t, err := st.try(b, mayLead)
 	if err != nil {
-		if t, err = st.retry(ctx, recs, ctx.Done() == nil, err); err != nil {
-			return 0, err
-		}
+		t, err = st.retry(ctx, b, mayLead, err)
+	}
+	if err != nil || ack != AckDurable {
+		return Seq(t.First), err
 	}
 	if err := st.store.journal.Wait(ctx, t); err != nil {
-		return Seq(t.First), unsettled(t, len(recs), err)
+		return Seq(t.First), unsettled(t, len(b.Records), err)
 	}
 	return Seq(t.First), nil
 }
 
-// TryAppendBatch is TryAppend for a Batch; its Ack says nothing here.
-func (st *Stream) TryAppendBatch(b *Batch) (Seq, error) {
-	t, err := st.try(b.data(), false)
-	return Seq(t.First), err
-}
-
-// AppendBatch is Append for a Batch, acknowledged as its Ack says.
-func (st *Stream) AppendBatch(ctx context.Context, b *Batch) (Seq, error) {
-	if b != nil && b.Ack > AckAccepted {
-		return 0, invalidf("acknowledgement level %d", b.Ack)
-	}
-	if b == nil || b.Ack == AckDurable {
-		return st.Append(ctx, b.data()...)
-	}
-	if ctx.Err() != nil {
-		return 0, context.Cause(ctx)
-	}
-	recs := b.data()
-	t, err := st.try(recs, false)
-	if err != nil {
-		t, err = st.retry(ctx, recs, false, err) // nobody waits, so nobody may lead
-	}
-	return Seq(t.First), err
-}
-
-// data lists the records; a nil Batch has none.
-func (b *Batch) data() [][]byte {
+// journal is the batch as the journal takes it; a nil Batch has no record.
+func (b *Batch) journal() journal.Batch {
 	if b == nil {
-		return nil
+		return journal.Batch{}
 	}
-	recs := make([][]byte, len(b.Records))
+	out := journal.Batch{Records: make([][]byte, len(b.Records)), Expect: uint64(b.ExpectNext)}
 	for i := range b.Records {
-		recs[i] = b.Records[i].Data
+		e := &b.Records[i]
+		out.Records[i] = e.Data
+		if !e.EventTime.IsZero() {
+			if out.Attrs == nil {
+				out.Attrs = make([][]byte, len(b.Records))
+			}
+			out.Attrs[i] = segment.AppendTime(make([]byte, 0, segment.TimeAttributeBytes), e.EventTime)
+		}
 	}
-	return recs
+	return out
 }
 
 // try makes one attempt.
-func (st *Stream) try(recs [][]byte, mayLead bool) (journal.Ticket, error) {
+func (st *Stream) try(b journal.Batch, mayLead bool) (journal.Ticket, error) {
 	o := &st.store.opts
-	if len(recs) == 0 {
+	if len(b.Records) == 0 {
 		return journal.Ticket{}, invalidf("an append needs at least one record")
 	}
-	var payload int64
-	for i, r := range recs {
+	for i, r := range b.Records {
 		if int64(len(r)) > o.MaxRecord {
 			return journal.Ticket{}, fmt.Errorf("%w: record %d of the batch has %d bytes, MaxRecord is %d", ErrTooLarge, i+1, len(r), o.MaxRecord)
 		}
-		payload += int64(len(r))
 	}
-	if n := segment.FrameLength(len(recs), payload); n > o.MaxBatch {
-		return journal.Ticket{}, fmt.Errorf("%w: %d records take %d bytes as one batch, MaxBatch is %d; split them", ErrTooLarge, len(recs), n, o.MaxBatch)
+	if n := b.Length(); n > o.MaxBatch {
+		return journal.Ticket{}, fmt.Errorf("%w: %d records take %d bytes as one batch, MaxBatch is %d; split them", ErrTooLarge, len(b.Records), n, o.MaxBatch)
 	}
-	t, err := st.store.journal.TryAppend(st.lane, recs, mayLead)
+	t, err := st.store.journal.TryAppend(st.lane, b, mayLead)
+	var mismatch *journal.MismatchError
+	if errors.As(err, &mismatch) {
+		return journal.Ticket{}, &MismatchError{Stream: st.name, Expected: Seq(b.Expect), Next: Seq(mismatch.Next)}
+	}
 	if err != nil {
 		return journal.Ticket{}, st.store.refusal(err)
 	}
@@ -173,14 +196,14 @@ func (st *Stream) try(recs [][]byte, mayLead bool) (journal.Ticket, error) {
 }
 
 // retry waits after a refusal and tries until the records are accepted.
-func (st *Stream) retry(ctx context.Context, recs [][]byte, mayLead bool, refused error) (journal.Ticket, error) {
+func (st *Stream) retry(ctx context.Context, b journal.Batch, mayLead bool, refused error) (journal.Ticket, error) {
 	first := true
 	return wait(ctx, func() (journal.Ticket, error) {
 		if first {
 			first = false
 			return journal.Ticket{}, refused
 		}
-		return st.try(recs, mayLead)
+		return st.try(b, mayLead)
 	})
 }
 

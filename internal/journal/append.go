@@ -28,20 +28,45 @@ func (t Ticket) Done() bool {
 	}
 }
 
-// TryAppend accepts a batch of records of one stream, or refuses it without
-// effect: *BlockError when trying again later is worthwhile, ErrClosed, ErrGone,
-// ErrReadOnly, ErrFull or ErrTooLarge otherwise. It copies the records. When
-// mayLead is set and nobody leads, the ticket obliges the caller to Wait with a
-// context that cannot end.
-func (j *Journal) TryAppend(l *Lane, recs [][]byte, mayLead bool) (Ticket, error) {
+// Batch is records of one stream that are appended together.
+type Batch struct {
+	Records [][]byte
+	Attrs   [][]byte // nil, or the attributes of each record
+	Expect  uint64   // if not 0, what the stream's next record must be
+}
+
+// Length is what the batch takes in a hot file.
+func (b *Batch) Length() int64 {
 	var payload int64
-	for _, r := range recs {
+	for _, r := range b.Records {
 		payload += int64(len(r))
 	}
-	n := segment.FrameLength(len(recs), payload)
+	for _, a := range b.Attrs {
+		payload += int64(len(a))
+	}
+	return segment.FrameLength(len(b.Records), payload)
+}
+
+// MismatchError refuses a batch that expected another next record.
+type MismatchError struct{ Next uint64 }
+
+func (e *MismatchError) Error() string { return fmt.Sprintf("journal: the next record is %d", e.Next) }
+
+// TryAppend accepts a batch of records of one stream, or refuses it without
+// effect: *BlockError when trying again later is worthwhile, *MismatchError,
+// ErrClosed, ErrGone, ErrReadOnly, ErrFull or ErrTooLarge otherwise. It copies the
+// records. When mayLead is set and nobody leads, the ticket obliges the caller to
+// Wait with a context that cannot end.
+func (j *Journal) TryAppend(l *Lane, b Batch, mayLead bool) (Ticket, error) {
+	n := b.Length()
 	now := j.cfg.Now().UnixMilli()
 
 	j.mu.Lock()
+	if b.Expect != 0 && b.Expect != l.next && !l.gone {
+		err := &MismatchError{l.next}
+		j.mu.Unlock()
+		return Ticket{}, err
+	}
 	if err := j.admitLocked(l, n); err != nil {
 		j.mu.Unlock()
 		return Ticket{}, err
@@ -49,8 +74,8 @@ func (j *Journal) TryAppend(l *Lane, recs [][]byte, mayLead bool) (Ticket, error
 	now, back := j.stampLocked(now)
 	r := j.mu.gather
 	first := l.next
-	r.buf = segment.AppendFrame(r.buf, segment.KindData, l.Ordinal, first, now, recs)
-	t := j.acceptedLocked(r, l, n, len(recs), mayLead)
+	r.buf = segment.AppendFrameAttrs(r.buf, segment.KindData, l.Ordinal, first, now, b.Records, b.Attrs)
+	t := j.acceptedLocked(r, l, n, len(b.Records), mayLead)
 	j.mu.Unlock()
 
 	j.clockEvent(back)

@@ -2,6 +2,8 @@ package journal
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -16,6 +18,7 @@ import (
 // Journal is an open journal. See the package comment for who may touch what.
 type Journal struct {
 	cfg     Config
+	store   [16]byte      // the store's id
 	epoch   uint64        // of every frame of this life
 	view    bool          // nothing is locked and nothing may be written: files can change underneath
 	changed mark.Mark     // counts up whenever the coordinator may have something to do
@@ -209,6 +212,18 @@ func (j *Journal) Bounds(l *Lane) (first, durable, next uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.mu.first, l.durable.Load(), l.next
+}
+
+// Epoch is that of the frames of this life.
+func (j *Journal) Epoch() uint64 { return j.epoch }
+
+// Identity tells the lane's stream from every other of any store.
+func (j *Journal) Identity(l *Lane) uint64 {
+	var b [20]byte
+	copy(b[:], j.store[:])
+	binary.LittleEndian.PutUint32(b[16:], l.Ordinal)
+	sum := sha256.Sum256(b[:])
+	return binary.LittleEndian.Uint64(sum[:])
 }
 
 // Place is the file from which on the journal has to be read by who knows all

@@ -46,7 +46,8 @@ type Cursor struct {
 	pooled *[]byte
 	file   *File // where the window is from
 	walker segment.Walker
-	inside bool // the walker is in a frame
+	inside bool   // the walker is in a frame
+	epoch  uint64 // of the record that Next returned last
 
 	extents []segment.Extent // of the sealed file below
 	sealed  *File
@@ -67,6 +68,9 @@ func (c *Cursor) Seek(seq uint64) {
 
 // empty forgets what the window holds.
 func (c *Cursor) empty() { c.last, c.inside = 0, false }
+
+// Epoch is that of the life in which the record that Next returned last was accepted.
+func (c *Cursor) Epoch() uint64 { return c.epoch }
 
 // Release gives the window back. The last record is no longer valid.
 func (c *Cursor) Release() {
@@ -110,6 +114,7 @@ func (c *Cursor) Next() (segment.Record, error) {
 		}
 		if c.walker.NextRecord() {
 			c.next++
+			c.epoch = c.walker.Frame().Epoch
 			return c.walker.Record(), nil
 		}
 		if err := c.walker.RecordErr(); err != nil {

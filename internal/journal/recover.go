@@ -183,7 +183,8 @@ func (r *Recovery) identify(cur *current) {
 		}
 	}
 	j.files.clean = r.found.Clean
-	r.found.Store = j.files.current.Store
+	j.store = j.files.current.Store
+	r.found.Store = j.store
 	r.found.Notes = append(r.found.Notes, r.list.notes...)
 }
 
