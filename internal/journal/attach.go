@@ -143,7 +143,7 @@ func (r *Recovery) collectRecycled(byID map[uint64]*File) {
 		case err != nil || held > 0:
 			r.found.Notes = append(r.found.Notes, f.name+" is not known to hold nothing that is needed and is left alone")
 		case r.found.ReadOnly == nil:
-			r.step("%s was decided to be recycled, or given up: its room is used again", f.name)
+			r.step("%s was decided to be recycled, or given up: it is free", f.name)
 			r.j.files.free = append(r.j.files.free, f)
 		}
 	}

@@ -77,6 +77,9 @@ func (j *Journal) Activate() error {
 	} else {
 		err = j.prepareLocked()
 	}
+	if err == nil {
+		j.boundFree()
+	}
 	j.mu.Lock()
 	j.mu.active = err == nil
 	j.mu.wanted = false
@@ -150,19 +153,35 @@ func (j *Journal) FileSize() int64 { return j.cfg.FileSize }
 func (j *Journal) DropFree() (bool, error) {
 	j.holdMeta()
 	defer j.releaseMeta()
-	n := len(j.files.free)
-	if n == 0 {
+	if len(j.files.free) == 0 {
 		return false, nil
 	}
+	err := j.dropFreeLocked()
+	return err == nil, err
+}
+
+// dropFreeLocked removes the newest free file. One that cannot be removed stays free. The caller holds the meta token.
+func (j *Journal) dropFreeLocked() error {
+	n := len(j.files.free)
 	f := j.files.free[n-1]
-	j.files.free = j.files.free[:n-1]
 	if err := errors.Join(f.closeHandle(), j.unname(f.ID)); err != nil {
-		return false, err
+		return err
 	}
 	if err := j.cfg.FS.Remove(f.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, fmt.Errorf("remove %s: %w", f.name, err)
+		return fmt.Errorf("remove %s: %w", f.name, err)
 	}
-	return true, nil
+	j.files.free = j.files.free[:n-1]
+	return nil
+}
+
+// boundFree removes what was found free at open beyond what is kept for the next slots. A file that cannot be removed is
+// no reason to take no appends: it stays free, and is written over in its turn.
+func (j *Journal) boundFree() {
+	for len(j.files.free) > keepFree {
+		if j.dropFreeLocked() != nil {
+			return
+		}
+	}
 }
 
 // prepareLocked prepares a file: written as .tmp with its header, synced, renamed,

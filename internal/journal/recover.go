@@ -333,7 +333,7 @@ func (r *Recovery) leftover(c *candidate) error {
 		r.readOnly(f.name + " holds acknowledged frames and its beginning does not verify")
 		return nil
 	}
-	r.step("%s was prepared and not taken, or given up: its room is used again", f.name)
+	r.step("%s was prepared and not taken, or given up: it is free", f.name)
 	r.j.files.free = append(r.j.files.free, f)
 	return nil
 }
