@@ -102,7 +102,10 @@ func (f *File) retire() {
 	<-f.retired
 }
 
-// ReadAt reads from the file. Sealed files are opened when first read.
+// ReadAt reads from the file. Sealed files are opened when first read. A read
+// that the close of the journal overtakes is ErrClosed, whatever it read: the
+// lock may be free by then, and another process may have recycled the file and
+// written to it in the meantime.
 func (f *File) ReadAt(p []byte, off int64) (int, error) {
 	h, err := f.use()
 	if err != nil {
@@ -110,5 +113,8 @@ func (f *File) ReadAt(p []byte, off int64) (int, error) {
 	}
 	n, err := h.ReadAt(p, off)
 	_ = h.done() // what was read stays read
+	if f.isShut() {
+		return 0, ErrClosed
+	}
 	return n, err
 }

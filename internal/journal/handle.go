@@ -89,6 +89,9 @@ func (f *File) use() (*handle, error) {
 			return nil, ErrClosed
 		}
 		if err := f.openRead(); err != nil {
+			if f.isShut() {
+				return nil, ErrClosed // and so may be the file system it was to be opened in
+			}
 			return nil, err
 		}
 	}
@@ -169,7 +172,17 @@ func (f *File) openWrite() error {
 	return f.setHandle(h)
 }
 
-// close closes the handle for good.
+// isShut reports whether the journal has been closed.
+func (f *File) isShut() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.mu.shut
+}
+
+// close closes the handle for good, and does not wait for readers at work. Their
+// handle stays open until the last of them is done, so that a descriptor that
+// was given to another file is never read from. What they read is not theirs to
+// use any more, see ReadAt.
 func (f *File) close() error {
 	f.mu.Lock()
 	f.mu.shut = true

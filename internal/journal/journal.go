@@ -389,7 +389,7 @@ func (j *Journal) endWaits() {
 	}
 }
 
-// closeFiles closes every handle.
+// closeFiles closes every handle; those of readers at work when they are done.
 func (j *Journal) closeFiles() error {
 	j.mu.Lock()
 	files := append(append([]*File(nil), j.mu.files...), j.mu.prepared...)

@@ -286,7 +286,9 @@ func (c *Cursor) memory(n int64) []byte {
 // has another nonce or is gone.
 func (f *File) checkIdentity() error {
 	b := make([]byte, segment.HeaderBytes)
-	if _, err := f.ReadAt(b, 0); err != nil {
+	if _, err := f.ReadAt(b, 0); errors.Is(err, ErrClosed) {
+		return err
+	} else if err != nil {
 		return fmt.Errorf("%s: %w", f.name, ErrStale)
 	}
 	if h, err := segment.DecodeHeader(b); err != nil || h.Nonce != f.Nonce {
