@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,12 +23,21 @@ how many are. The bytes between two delimiters are the record, whatever they are
 a carriage return stays, an empty line is an empty record, and a last line without
 a delimiter counts. Each file ends its last record.
 
+With --length-prefixed each record stands behind its length, a 4-byte big-endian
+number that does not count itself, and nothing is between two records. So records
+can hold any bytes, and what cat --length-prefixed prints comes back the same:
+  Python  out.write(len(record).to_bytes(4, "big") + record)
+  Go      binary.Write(out, binary.BigEndian, uint32(len(record))); out.Write(record)
+Input that ends inside a length or a record is damaged, exit code 1: everything
+before that record is appended, and stderr says how many bytes are missing.
+
 With --json, where first and last are 0 when there was nothing to append:
   {"stream":"s","first":1,"last":2,"records":2,"bytes":6,"seconds":0.01}`
 
 const appendExample = `  aof append orders orders.txt more.txt
   tail -F /var/log/syslog | aof append syslog
   find . -print0 | aof append files --null
+  aof cat orders --length-prefixed | aof append copy --length-prefixed --dir other
   aof append letters --delimiter '\n\n' --json < letters.txt`
 
 // The most that goes into one batch; a single record may be larger.
@@ -36,8 +47,7 @@ const (
 )
 
 func (a *app) appendCommand() *cobra.Command {
-	var delimiter string
-	var null bool
+	var o cutOptions
 	cmd := &cobra.Command{
 		Use:     "append STREAM [FILE...]",
 		Short:   "Append a record per line and wait until all are durable",
@@ -45,21 +55,55 @@ func (a *app) appendCommand() *cobra.Command {
 		Example: appendExample,
 		Args:    arguments(1, -1, "STREAM [FILE...]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			sep, err := parseDelimiter(delimiter)
-			switch {
-			case null && cmd.Flags().Changed("delimiter"):
-				return usagef("give one of them", "--null and --delimiter exclude each other")
-			case null:
-				sep = []byte{0}
-			case err != nil:
+			cut, err := o.cutter(cmd.Flags().Changed("delimiter"))
+			if err != nil {
 				return err
 			}
-			return a.append(cmd.Context(), args[0], args[1:], sep)
+			return a.append(cmd.Context(), args[0], args[1:], cut)
 		},
 	}
-	cmd.Flags().StringVarP(&delimiter, "delimiter", "d", `\n`, "what ends a record; escapes as in Go strings")
-	cmd.Flags().BoolVarP(&null, "null", "0", false, "a NUL byte ends a record")
+	f := cmd.Flags()
+	f.StringVarP(&o.delimiter, "delimiter", "d", `\n`, "what ends a record; escapes as in Go strings")
+	f.BoolVarP(&o.null, "null", "0", false, "a NUL byte ends a record")
+	f.BoolVar(&o.prefixed, "length-prefixed", false, "each record stands behind its 4-byte big-endian length")
 	return a.jsonFlag(cmd)
+}
+
+// cutOptions says how the input is cut into records.
+type cutOptions struct {
+	delimiter string
+	null      bool
+	prefixed  bool
+}
+
+// cutter checks the options, and returns what makes a cutter for one input with a
+// limit on its records; given says that there was a --delimiter.
+func (o *cutOptions) cutter(given bool) (func(limit int64) cutter, error) {
+	var flags []string
+	for flag, on := range map[string]bool{"--delimiter": given, "--length-prefixed": o.prefixed, "--null": o.null} {
+		if on {
+			flags = append(flags, flag)
+		}
+	}
+	slices.Sort(flags)
+	if len(flags) > 1 {
+		return nil, usagef("give one of them", "%s exclude each other", strings.Join(flags, " and "))
+	}
+	if o.prefixed {
+		return func(limit int64) cutter { return &prefixed{limit: limit} }, nil
+	}
+	sep := []byte{0}
+	if !o.null {
+		var err error
+		if sep, err = parseDelimiter(o.delimiter); err != nil {
+			return nil, err
+		}
+	}
+	return splitAt(sep), nil
+}
+
+func splitAt(delimiter []byte) func(limit int64) cutter {
+	return func(limit int64) cutter { return &splitter{delimiter: delimiter, limit: limit} }
 }
 
 // appended is the report of the verb.
@@ -72,7 +116,7 @@ type appended struct {
 	Seconds float64 `json:"seconds"`
 }
 
-func (a *app) append(ctx context.Context, name string, files []string, delimiter []byte) error {
+func (a *app) append(ctx context.Context, name string, files []string, cut func(limit int64) cutter) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
@@ -87,7 +131,7 @@ func (a *app) append(ctx context.Context, name string, files []string, delimiter
 			return err
 		}
 		ap := &appender{stream: stream, progress: a.newProgress(), start: time.Now()}
-		failed := ap.all(ctx, inputs, delimiter)
+		failed := ap.all(ctx, inputs, cut)
 		ap.progress.done()
 		unsettled := ap.settle(ctx)
 		if unsettled == nil && (failed == nil || ap.done.Records > 0) {
@@ -165,31 +209,33 @@ type appender struct {
 }
 
 // all appends every record of every input.
-func (ap *appender) all(ctx context.Context, ins inputs, delimiter []byte) error {
+func (ap *appender) all(ctx context.Context, ins inputs, cut func(limit int64) cutter) error {
 	ap.batch.Ack = aof.AckAccepted
 	ap.done.Stream = ap.stream.Name()
 	for _, in := range ins {
 		ap.in, ap.accepted = in.name, 0
-		if err := ap.input(ctx, in.r, delimiter); err != nil {
+		if err := ap.input(ctx, in.r, cut(aof.DefaultMaxRecord)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (ap *appender) input(ctx context.Context, r io.Reader, delimiter []byte) error {
+func (ap *appender) input(ctx context.Context, r io.Reader, records cutter) error {
 	stop := make(chan struct{})
 	defer close(stop)
 	chunks := readAhead(r, stop)
-	records := splitter{delimiter: delimiter, limit: aof.DefaultMaxRecord}
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case c := <-chunks:
 			records.feed(c.data)
-			records.ended = errors.Is(c.err, io.EOF)
-			if err := ap.take(ctx, &records); err != nil || records.ended {
+			ended := errors.Is(c.err, io.EOF)
+			if ended {
+				records.end()
+			}
+			if err := ap.take(ctx, records); err != nil || ended {
 				return err
 			}
 			if c.err != nil {
@@ -201,17 +247,11 @@ func (ap *appender) input(ctx context.Context, r io.Reader, delimiter []byte) er
 }
 
 // take appends the complete records, in batches.
-func (ap *appender) take(ctx context.Context, records *splitter) error {
+func (ap *appender) take(ctx context.Context, records cutter) error {
 	for {
-		record, ok, long := records.next()
-		if long {
-			if err := ap.flush(ctx); err != nil {
-				return err
-			}
-			return &tooLongError{number: ap.accepted + 1, limit: records.limit}
-		}
-		if !ok {
-			return ap.flush(ctx)
+		record, ok, err := records.next()
+		if err != nil || !ok {
+			return errors.Join(ap.flush(ctx), err)
 		}
 		if len(ap.batch.Records) == maxBatchRecords || ap.bytes+len(record) > maxBatchBytes {
 			if err := ap.flush(ctx); err != nil {
@@ -271,12 +311,9 @@ func (ap *appender) explain(ctx context.Context, failed, unsettled error) error 
 	if errors.As(err, &out) {
 		return err
 	}
-	var long *tooLongError
-	if errors.As(err, &long) {
-		err = &failure{
-			code: exitUsage, err: err, what: ap.in + ": " + long.Error(),
-			do: "shorten or split it",
-		}
+	var bad *inputError
+	if errors.As(err, &bad) {
+		err = &failure{code: bad.code, err: err, what: ap.in + ": " + bad.what, do: bad.do}
 	}
 	durable := ap.durable()
 	far := fmt.Sprintf("%s durable in stream %s", isAre(durable, "record"), quoteName(ap.done.Stream))

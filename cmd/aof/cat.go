@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,7 +18,11 @@ import (
 
 const catLong = `Print the records of a stream: raw writes each record and a newline, json one
 object a line with seq, time and data, or data_base64 when the record is not valid
-UTF-8.
+UTF-8. With --length-prefixed each record follows its length, a 4-byte big-endian
+number that does not count itself, with nothing in between: records of any bytes can
+be told apart, and aof append --length-prefixed takes them back. To read one:
+  Python  record = f.read(int.from_bytes(f.read(4), "big"))
+  Go      binary.Read(f, binary.BigEndian, &n); record := make([]byte, n); io.ReadFull(f, record)
 
 Without -f it ends at the last record that is durable when it starts; with -f it
 waits for more until --to, --limit or Ctrl-C. It needs the store for itself;
@@ -30,7 +35,8 @@ With --format json each line is one of
 const catExample = `  aof cat orders
   aof cat orders --from 100 --to 200
   aof cat orders --last 10 -f
-  aof cat orders --format json --read-only | jq .data`
+  aof cat orders --format json --read-only | jq .data
+  aof cat orders --length-prefixed > orders.records`
 
 // catOptions is what one cat was asked for; 0 is not asked.
 type catOptions struct {
@@ -39,6 +45,7 @@ type catOptions struct {
 	follow          bool
 	readOnly        bool
 	format          oneOf
+	prefixed        bool
 }
 
 func (a *app) catCommand() *cobra.Command {
@@ -66,6 +73,7 @@ func (a *app) catCommand() *cobra.Command {
 	f.Var(&o.limit, "limit", "end after this many records")
 	f.BoolVarP(&o.follow, "follow", "f", false, "wait for more records at the end")
 	f.Var(&o.format, "format", "how to write a record")
+	f.BoolVar(&o.prefixed, "length-prefixed", false, "write each record behind its 4-byte big-endian length")
 	f.BoolVar(&o.readOnly, "read-only", false, "look at a snapshot, without the store's lock")
 	return cmd
 }
@@ -76,6 +84,8 @@ func (o *catOptions) check(name string) error {
 		return usagef("give one of them", "--from and --last exclude each other")
 	case o.follow && o.readOnly:
 		return usagef("leave out one of them: following needs the store itself", "--follow and --read-only exclude each other")
+	case o.prefixed && o.format.value == "json":
+		return usagef("give one of them", "--length-prefixed and --format json exclude each other")
 	case o.from.set && o.to.set && o.to.value < o.from.value:
 		return usagef("give a --to of at least --from", "--to %d is before --from %d", o.to.value, o.from.value)
 	}
@@ -114,7 +124,7 @@ func (a *app) catFrom(ctx context.Context, name string, b aof.Bounds, o catOptio
 		return err
 	}
 	defer func() { _ = r.Close() }()
-	p := &printer{w: bufio.NewWriterSize(a.out, 64<<10), json: o.format.value == "json"}
+	p := &printer{w: bufio.NewWriterSize(a.out, 64<<10), json: o.format.value == "json", prefixed: o.prefixed}
 	err = p.all(ctx, r, o.limit.value)
 	if flushErr := p.w.Flush(); flushErr != nil {
 		return outputError(flushErr)
@@ -171,11 +181,12 @@ func (o *catOptions) plan(name string, b aof.Bounds) (aof.ReaderOptions, error) 
 
 // printer writes records and knows how far it came.
 type printer struct {
-	w       *bufio.Writer
-	json    bool
-	enc     *json.Encoder
-	records uint64
-	last    aof.Seq
+	w        *bufio.Writer
+	json     bool
+	prefixed bool
+	enc      *json.Encoder
+	records  uint64
+	last     aof.Seq
 }
 
 // all prints records until the reader ends or limit of them are printed; 0 is no
@@ -205,6 +216,15 @@ func (p *printer) all(ctx context.Context, r *aof.Reader, limit uint64) error {
 }
 
 func (p *printer) print(r aof.Record) error {
+	if p.prefixed {
+		var length [prefixBytes]byte
+		binary.BigEndian.PutUint32(length[:], uint32(len(r.Data)))
+		if _, err := p.w.Write(length[:]); err != nil {
+			return err
+		}
+		_, err := p.w.Write(r.Data)
+		return err
+	}
 	if !p.json {
 		if _, err := p.w.Write(r.Data); err != nil {
 			return err

@@ -281,7 +281,7 @@ func appendTail(ctx context.Context, s *aof.Store, p demoPart) error {
 		return fmt.Errorf("%s has more records than its source has lines: %w", p.stream, err)
 	}
 	ap := &appender{stream: stream, progress: &progress{}, start: time.Now()}
-	if err := ap.all(ctx, inputs{{p.path, lines.r}}, []byte{'\n'}); err != nil {
+	if err := ap.all(ctx, inputs{{p.path, lines.r}}, splitAt([]byte{'\n'})); err != nil {
 		return err
 	}
 	return ap.settle(ctx)

@@ -2,37 +2,53 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"strconv"
 	"unicode/utf8"
 )
 
-// splitter cuts a byte stream into records at a delimiter. It holds at most one
+// cutter cuts the bytes of one input into records. It holds at most one
 // unfinished record and what was fed last.
+type cutter interface {
+	// feed takes the next bytes of the input. What next returned before is no
+	// longer valid.
+	feed(data []byte)
+	// end says that nothing more will be fed.
+	end()
+	// next returns the next complete record, or false when more input is needed.
+	// Its error is an *inputError, and nothing follows it.
+	next() (record []byte, ok bool, err error)
+}
+
+// inputError is input that is no record, although all before it was.
+type inputError struct {
+	code int
+	what string
+	do   string
+}
+
+func (e *inputError) Error() string { return e.what }
+
+// tooLong is the error for a record over the limit; number counts the records of
+// its input from 1.
+func tooLong(number uint64, limit int64) error {
+	return &inputError{exitUsage, fmt.Sprintf("record %d is over the limit of %s", number, sizeText(limit)), "shorten or split it"}
+}
+
+// splitter cuts at a delimiter.
 type splitter struct {
 	delimiter []byte
-	limit     int // bytes of the longest record
+	limit     int64 // bytes of the longest record
 
 	buf     []byte
-	start   int  // where the unfinished record begins in buf
-	scanned int  // no delimiter begins before this place in buf
-	ended   bool // nothing more will be fed: what is left is the last record
+	start   int    // where the unfinished record begins in buf
+	scanned int    // no delimiter begins before this place in buf
+	count   uint64 // records returned
+	ended   bool   // what is left is the last record
 }
 
-// tooLongError is a record over the limit; number counts the records of its
-// input from 1.
-type tooLongError struct {
-	number uint64
-	limit  int
-}
-
-func (e *tooLongError) Error() string {
-	return fmt.Sprintf("record %d is over the limit of %s", e.number, sizeText(int64(e.limit)))
-}
-
-// feed takes the next bytes of the input. What next returned before is no longer
-// valid.
 func (s *splitter) feed(data []byte) {
 	rest := copy(s.buf, s.buf[s.start:])
 	s.scanned -= s.start
@@ -40,9 +56,9 @@ func (s *splitter) feed(data []byte) {
 	s.buf = append(s.buf[:rest], data...)
 }
 
-// next returns the next complete record, or false when more input is needed.
-// long says that the record, complete or not, is over the limit.
-func (s *splitter) next() (record []byte, ok, long bool) {
+func (s *splitter) end() { s.ended = true }
+
+func (s *splitter) next() (record []byte, ok bool, err error) {
 	i := bytes.Index(s.buf[s.scanned:], s.delimiter)
 	switch {
 	case i >= 0:
@@ -55,9 +71,79 @@ func (s *splitter) next() (record []byte, ok, long bool) {
 		s.start, s.scanned = len(s.buf), len(s.buf)
 	default:
 		s.scanned = max(s.start, len(s.buf)-len(s.delimiter)+1)
-		return nil, false, s.scanned-s.start > s.limit
+		if int64(s.scanned-s.start) > s.limit {
+			return nil, false, tooLong(s.count+1, s.limit)
+		}
+		return nil, false, nil
 	}
-	return record, true, len(record) > s.limit
+	s.count++
+	if int64(len(record)) > s.limit {
+		return nil, false, tooLong(s.count, s.limit)
+	}
+	return record, true, nil
+}
+
+// prefixBytes is the length that stands before a record in length-prefixed input
+// and output: four bytes, big-endian, the record's bytes without these four.
+const prefixBytes = 4
+
+// prefixed cuts where the lengths say.
+type prefixed struct {
+	limit int64 // bytes of the longest record
+
+	buf    []byte
+	start  int    // where the next length begins in buf
+	offset int64  // and where in the input
+	count  uint64 // records returned
+	ended  bool
+}
+
+func (p *prefixed) feed(data []byte) {
+	rest := copy(p.buf, p.buf[p.start:])
+	p.start = 0
+	p.buf = append(p.buf[:rest], data...)
+}
+
+func (p *prefixed) end() { p.ended = true }
+
+func (p *prefixed) next() (record []byte, ok bool, err error) {
+	rest := p.buf[p.start:]
+	if len(rest) < prefixBytes {
+		return nil, false, p.cut("the length of record", prefixBytes-len(rest), len(rest) > 0)
+	}
+	length := int64(binary.BigEndian.Uint32(rest))
+	if length > p.limit {
+		return nil, false, &inputError{
+			exitUsage,
+			fmt.Sprintf("record %d, whose length stands at byte %d, would have %d bytes, over the limit of %s", p.count+1, p.offset, length, sizeText(p.limit)),
+			"shorten or split it, or look whether a 4-byte big-endian length stands there",
+		}
+	}
+	end := prefixBytes + int(length)
+	if len(rest) < end {
+		return nil, false, p.cut("record", end-len(rest), true)
+	}
+	p.start += end
+	p.offset += int64(end)
+	p.count++
+	return rest[prefixBytes:end:end], true, nil
+}
+
+// cut is the error for input that ends too early, or nil when it goes on or ends
+// behind a record.
+func (p *prefixed) cut(inside string, missing int, begun bool) error {
+	if !p.ended || !begun {
+		return nil
+	}
+	after := "at the very beginning"
+	if p.count > 0 {
+		after = fmt.Sprintf("after record %d", p.count)
+	}
+	return &inputError{
+		exitDamage,
+		fmt.Sprintf("the input ends in the middle of %s %d, %s: %s missing", inside, p.count+1, after, isAre(uint64(missing), "byte")),
+		"get the rest of the input",
+	}
 }
 
 // parseDelimiter reads a delimiter from the command line: the text itself, where

@@ -13,15 +13,17 @@ import (
 // split cuts text fed in pieces of n bytes and returns the records, and whether
 // one was over the limit.
 func split(text, delimiter string, limit, n int) (records []string, long bool) {
-	s := &splitter{delimiter: []byte(delimiter), limit: limit}
+	s := &splitter{delimiter: []byte(delimiter), limit: int64(limit)}
 	for {
 		piece := text[:min(n, len(text))]
 		text = text[len(piece):]
 		s.feed([]byte(piece))
-		s.ended = text == ""
+		if text == "" {
+			s.end()
+		}
 		for {
-			record, ok, long := s.next()
-			if long {
+			record, ok, err := s.next()
+			if err != nil {
 				return records, true
 			}
 			if !ok {
@@ -84,7 +86,7 @@ func TestARecordOverTheLimitIsFoundWithoutReadingItAll(t *testing.T) {
 	}
 	s := &splitter{delimiter: []byte("\r\n"), limit: 4}
 	s.feed([]byte("12345\r"))
-	if _, _, long := s.next(); !long {
+	if _, _, err := s.next(); err == nil {
 		t.Error("an unfinished record over the limit is not noticed")
 	}
 }
