@@ -171,7 +171,7 @@ func refuseForeign(fsy fsys.FS) error {
 		switch e.Name {
 		case lockName, journal.Dir, coordinator.SnapshotDir:
 			return nil
-		case "lost+found":
+		case "lost+found", "aof.toml": // the command's settings may be there before the store is
 		default:
 			other = e.Name
 		}

@@ -131,3 +131,7 @@ type StreamOptions struct {
 	// MaxMetadataBytes.
 	Metadata []byte
 }
+
+// Effective returns a copy in which every limit that was left 0 has the value that
+// Open would use. ErrInvalid: Open would refuse these options, for this reason.
+func (o *Options) Effective() (Options, error) { return o.withDefaults() }

@@ -104,3 +104,25 @@ func TestTheHotFileSizeMayChangeBetweenLives(t *testing.T) {
 		expect(t, "close", s.Close(), nil)
 	}
 }
+
+func TestEffectiveIsWhatOpenUses(t *testing.T) {
+	var none *aof.Options
+	for _, o := range []*aof.Options{none, {}, {HotFileSize: 16 << 10}, {MaxBatch: 4 << 10, CloseTimeout: time.Second}} {
+		e, err := o.Effective()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := e.Effective(); err != nil || again.HotFileSize != e.HotFileSize || again.MaxRecord != e.MaxRecord || again.MaxBatch != e.MaxBatch || again.MaxUnflushed != e.MaxUnflushed || again.CloseTimeout != e.CloseTimeout {
+			t.Errorf("%+v became %+v, and then %+v, %v", o, e, again, err)
+		}
+		if e.HotFileSize == 0 || e.MaxRecord == 0 || e.MaxBatch == 0 || e.MaxUnflushed == 0 || e.CloseTimeout == 0 {
+			t.Errorf("%+v became %+v", o, e)
+		}
+	}
+	small, err := (&aof.Options{HotFileSize: 16 << 10}).Effective()
+	if err != nil || small.MaxBatch >= 16<<10 || small.MaxRecord >= small.MaxBatch {
+		t.Errorf("in small files: %+v, %v", small, err)
+	}
+	_, err = (&aof.Options{HotFileSize: 1}).Effective()
+	expect(t, "a file of one byte", err, aof.ErrInvalid)
+}

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -28,6 +29,12 @@ type app struct {
 	dir      string // --dir, AOF_DIR or the default
 	json     bool   // --json of the verb that runs
 	checks   bool   // the verb itself reports damage
+
+	// Of a verb that opens a store.
+	config      string        // --config
+	configGiven bool          // there was one
+	flags       []settingFlag // what the command line says of the settings
+	settings    *effective    // what all sources add up to, while the store is open
 }
 
 // run executes one command line and returns the exit code of the process.
@@ -53,7 +60,8 @@ const rootLong = `aof keeps append-only logs: a store is one directory, it holds
 named streams, and a stream is a sequence of records numbered 1, 2, 3 and so on.
 What an append reported as done survives any crash.
 
-The store is the directory given by --dir, else by AOF_DIR, else ./aof-data.
+The store is the directory given by --dir, else by AOF_DIR, else ./aof-data. Its
+settings come from flags, AOF_ variables and a file; aof config shows them.
 append, cat, seal, trim and rm need it for themselves. ls, info, segments, verify
 and cat --read-only only look: they take no lock, work beside a running program
 and on a read-only disk, and see the state at the moment they start.
@@ -99,7 +107,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.appendCommand(), a.catCommand(),
 		a.lsCommand(), a.infoCommand(), a.segmentsCommand(), a.verifyCommand(),
 		a.sealCommand(), a.trimCommand(), a.rmCommand(),
-		a.versionCommand(), a.demoCommand(), a.demoWriterCommand(),
+		a.configCommand(), a.versionCommand(), a.demoCommand(), a.demoWriterCommand(),
 	)
 	return root
 }
@@ -137,7 +145,12 @@ func (a *app) withStore(ctx context.Context, create bool, use func(*aof.Store) e
 	if err := a.checkDir(create); err != nil {
 		return err
 	}
-	s, err := aof.Open(ctx, a.dir, nil)
+	e, err := a.resolve()
+	if err != nil {
+		return err
+	}
+	a.settings = e
+	s, err := aof.Open(ctx, a.dir, &e.given)
 	if err != nil {
 		return openFailure(a.dir, create, err)
 	}
@@ -185,14 +198,19 @@ func (a *app) checkDir(create bool) error {
 	return nil
 }
 
+// isEmptyDir reports whether a directory holds nothing but what may be there before
+// a store is.
 func isEmptyDir(dir string) bool {
 	d, err := os.Open(filepath.Clean(dir))
 	if err != nil {
 		return false
 	}
 	defer d.Close()
-	_, err = d.Readdirnames(1)
-	return errors.Is(err, io.EOF)
+	names, err := d.Readdirnames(3)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false
+	}
+	return !slices.ContainsFunc(names, func(name string) bool { return name != configName && name != "lost+found" })
 }
 
 // noteRecovery says on stderr what the last life left behind, if it is news.

@@ -66,7 +66,7 @@ func (a *app) appendCommand() *cobra.Command {
 	f.StringVarP(&o.delimiter, "delimiter", "d", `\n`, "what ends a record; escapes as in Go strings")
 	f.BoolVarP(&o.null, "null", "0", false, "a NUL byte ends a record")
 	f.BoolVar(&o.prefixed, "length-prefixed", false, "each record stands behind its 4-byte big-endian length")
-	return a.jsonFlag(cmd)
+	return a.jsonFlag(a.storeFlags(cmd))
 }
 
 // cutOptions says how the input is cut into records.
@@ -130,7 +130,7 @@ func (a *app) append(ctx context.Context, name string, files []string, cut func(
 		if err != nil {
 			return err
 		}
-		ap := &appender{stream: stream, progress: a.newProgress(), start: time.Now()}
+		ap := &appender{stream: stream, limit: a.settings.options.MaxRecord, progress: a.newProgress(), start: time.Now()}
 		failed := ap.all(ctx, inputs, cut)
 		ap.progress.done()
 		unsettled := ap.settle(ctx)
@@ -198,23 +198,23 @@ func (ins inputs) close() {
 // overlap; settle waits for all of them at the end.
 type appender struct {
 	stream   *aof.Stream
+	limit    int64 // bytes of the longest record
 	progress *progress
 	start    time.Time
 	done     appended // accepted so far; durable once settle returned nil
 
-	in       string // the input being read
-	accepted uint64 // records of that input
-	batch    aof.Batch
-	bytes    int
+	in       string      // the input being read
+	accepted uint64      // records of that input
+	records  []aof.Entry // gathered, not handed over
+	bytes    int         // of them
 }
 
 // all appends every record of every input.
 func (ap *appender) all(ctx context.Context, ins inputs, cut func(limit int64) cutter) error {
-	ap.batch.Ack = aof.AckAccepted
 	ap.done.Stream = ap.stream.Name()
 	for _, in := range ins {
 		ap.in, ap.accepted = in.name, 0
-		if err := ap.input(ctx, in.r, cut(aof.DefaultMaxRecord)); err != nil {
+		if err := ap.input(ctx, in.r, cut(ap.limit)); err != nil {
 			return err
 		}
 	}
@@ -253,35 +253,50 @@ func (ap *appender) take(ctx context.Context, records cutter) error {
 		if err != nil || !ok {
 			return errors.Join(ap.flush(ctx), err)
 		}
-		if len(ap.batch.Records) == maxBatchRecords || ap.bytes+len(record) > maxBatchBytes {
+		if len(ap.records) == maxBatchRecords || ap.bytes+len(record) > maxBatchBytes {
 			if err := ap.flush(ctx); err != nil {
 				return err
 			}
 		}
-		ap.batch.Records = append(ap.batch.Records, aof.Entry{Data: record})
+		ap.records = append(ap.records, aof.Entry{Data: record})
 		ap.bytes += len(record)
 	}
 }
 
-// flush hands the gathered records to the store. By the law of append they are
-// counted exactly when a seq came back.
+// flush hands the gathered records to the store.
 func (ap *appender) flush(ctx context.Context) error {
-	n := len(ap.batch.Records)
+	err := ap.hand(ctx, ap.records)
+	clear(ap.records)
+	ap.records, ap.bytes = ap.records[:0], 0
+	return err
+}
+
+// hand appends records as one batch, or in smaller ones where the settings allow
+// no batch of that size. By the law of append they are counted exactly when a seq
+// came back.
+func (ap *appender) hand(ctx context.Context, records []aof.Entry) error {
+	n := len(records)
 	if n == 0 {
 		return nil
 	}
-	first, err := ap.stream.AppendBatch(ctx, &ap.batch)
+	first, err := ap.stream.AppendBatch(ctx, &aof.Batch{Records: records, Ack: aof.AckAccepted})
+	if errors.Is(err, aof.ErrTooLarge) && n > 1 {
+		if err := ap.hand(ctx, records[:n/2]); err != nil {
+			return err
+		}
+		return ap.hand(ctx, records[n/2:])
+	}
 	if first > 0 {
 		if ap.done.First == 0 {
 			ap.done.First = first
 		}
 		ap.done.Last = first + aof.Seq(n) - 1
 		ap.done.Records += uint64(n)
-		ap.done.Bytes += int64(ap.bytes)
 		ap.accepted += uint64(n)
+		for _, r := range records {
+			ap.done.Bytes += int64(len(r.Data))
+		}
 	}
-	clear(ap.batch.Records)
-	ap.batch.Records, ap.bytes = ap.batch.Records[:0], 0
 	return err
 }
 

@@ -146,7 +146,7 @@ func TestARecordOverTheLimitLosesNothingBeforeIt(t *testing.T) {
 		t.Errorf("a record of exactly the limit came back as %d bytes", len(got))
 	}
 	r := c.pipe("one\ntwo\n"+limit+"x\nfour\n", "append", "over", "--json")
-	c.wantFailure(r, exitUsage, "stdin: record 3 is over the limit of 16 MiB", "2 records are durable in stream over (seq 1 to 2)", "shorten or split it; then go on with record 3 of stdin")
+	c.wantFailure(r, exitUsage, "stdin: record 3 is over the limit of 16 MiB", "2 records are durable in stream over (seq 1 to 2)", "shorten or split it, or allow larger ones with --max-record; then go on with record 3 of stdin")
 	if done := decode[appended](t, r.stdout); done.Records != 2 {
 		t.Errorf("stdout reports %+v", done)
 	}

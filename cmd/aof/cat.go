@@ -75,7 +75,7 @@ func (a *app) catCommand() *cobra.Command {
 	f.Var(&o.format, "format", "how to write a record")
 	f.BoolVar(&o.prefixed, "length-prefixed", false, "write each record behind its 4-byte big-endian length")
 	f.BoolVar(&o.readOnly, "read-only", false, "look at a snapshot, without the store's lock")
-	return cmd
+	return a.storeFlags(cmd)
 }
 
 func (o *catOptions) check(name string) error {

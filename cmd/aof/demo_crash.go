@@ -280,7 +280,7 @@ func appendTail(ctx context.Context, s *aof.Store, p demoPart) error {
 	if err := lines.skip(uint64(stream.Bounds().Next) - 1); err != nil {
 		return fmt.Errorf("%s has more records than its source has lines: %w", p.stream, err)
 	}
-	ap := &appender{stream: stream, progress: &progress{}, start: time.Now()}
+	ap := &appender{stream: stream, limit: aof.DefaultMaxRecord, progress: &progress{}, start: time.Now()}
 	if err := ap.all(ctx, inputs{{p.path, lines.r}}, splitAt([]byte{'\n'})); err != nil {
 		return err
 	}

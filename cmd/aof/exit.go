@@ -210,7 +210,7 @@ var causes = []struct {
 	{aof.ErrReadOnly, exitUnavailable, "`aof verify` shows the state of the store; reading still works"},
 	{aof.ErrTrimmed, exitNotFound, "`aof info STREAM` shows which records there are"},
 	{aof.ErrNotFound, exitNotFound, "`aof ls` shows the streams there are; --dir or AOF_DIR names the store"},
-	{aof.ErrTooLarge, exitUsage, "split the record: one may have at most " + sizeText(aof.DefaultMaxRecord)},
+	{aof.ErrTooLarge, exitUsage, "split the record, or allow larger ones with max_record: `aof config` shows it"},
 	{aof.ErrInvalid, exitUsage, "`aof --help` shows what is possible"},
 	{fs.ErrNotExist, exitNotFound, "look at the name, then run the same command again"},
 }

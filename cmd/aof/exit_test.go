@@ -37,7 +37,7 @@ func TestEveryErrorHasItsExitCodeAndAdvice(t *testing.T) {
 		{"a read-only disk", &fs.PathError{Op: "open", Path: "d", Err: syscall.EROFS}, exitUnavailable, "read-only"},
 		{"no permission", &fs.PathError{Op: "open", Path: "d", Err: syscall.EACCES}, exitUnavailable, "user"},
 		{"trimmed", &aof.TrimmedError{First: 5}, exitNotFound, "aof info"},
-		{"too large", aof.ErrTooLarge, exitUsage, "16 MiB"},
+		{"too large", aof.ErrTooLarge, exitUsage, "max_record"},
 		{"invalid", fmt.Errorf("%w: from", aof.ErrInvalid), exitUsage, "help"},
 		{"anything else", errors.New("boom"), exitIO, "disk"},
 		{"closed", aof.ErrClosed, exitIO, "again"},

@@ -34,7 +34,7 @@ func (e *inputError) Error() string { return e.what }
 // tooLong is the error for a record over the limit; number counts the records of
 // its input from 1.
 func tooLong(number uint64, limit int64) error {
-	return &inputError{exitUsage, fmt.Sprintf("record %d is over the limit of %s", number, sizeText(limit)), "shorten or split it"}
+	return &inputError{exitUsage, fmt.Sprintf("record %d is over the limit of %s", number, sizeText(limit)), "shorten or split it, or allow larger ones with --max-record"}
 }
 
 // splitter cuts at a delimiter.
@@ -116,7 +116,7 @@ func (p *prefixed) next() (record []byte, ok bool, err error) {
 		return nil, false, &inputError{
 			exitUsage,
 			fmt.Sprintf("record %d, whose length stands at byte %d, would have %d bytes, over the limit of %s", p.count+1, p.offset, length, sizeText(p.limit)),
-			"shorten or split it, or look whether a 4-byte big-endian length stands there",
+			"look whether a 4-byte big-endian length stands there; shorten or split the record, or allow larger ones with --max-record",
 		}
 	}
 	end := prefixBytes + int(length)

@@ -28,7 +28,7 @@ With --json: {"stream":"s","removed":10}`,
 			return a.withStore(cmd.Context(), false, func(s *aof.Store) error { return a.rm(cmd.Context(), s, args[0]) })
 		},
 	}
-	return a.jsonFlag(cmd)
+	return a.jsonFlag(a.storeFlags(cmd))
 }
 
 type rmReport struct {

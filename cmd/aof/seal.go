@@ -27,7 +27,7 @@ With --json, where a file is what segments prints:
 			return a.withStore(cmd.Context(), false, func(s *aof.Store) error { return a.seal(cmd.Context(), s) })
 		},
 	}
-	return a.jsonFlag(cmd)
+	return a.jsonFlag(a.storeFlags(cmd))
 }
 
 type sealReport struct {

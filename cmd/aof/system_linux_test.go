@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -55,6 +56,31 @@ func TestAReadOnlyDirectoryCanBeLookedAt(t *testing.T) {
 	}
 	if got := c.ok2("cat", "orders", "--read-only", "--last", "1"); got != "10\n" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// Root may read everything, so there the program runs as somebody else.
+func TestSettingsWithoutPermissionAreAnIOError(t *testing.T) {
+	c := newCLI(t)
+	file := c.file("conf.toml", "max_record = 1000\n")
+	if err := os.Chmod(file, 0); err != nil {
+		t.Fatal(err)
+	}
+	cmd := c.command("append", "s", "--config", file)
+	if os.Geteuid() == 0 {
+		for dir := filepath.Dir(file); dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+			if err := os.Chmod(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Chmod(filepath.Dir(program), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	}
+	c.wantFailure(c.finish(cmd), exitIO, "the settings cannot be read: open "+file+": permission denied", "--config")
+	if _, err := os.Stat(c.dir); !os.IsNotExist(err) {
+		t.Errorf("the store was made: %v", err)
 	}
 }
 

@@ -36,7 +36,7 @@ With --json, where first is the oldest record that is left, or next when none is
 		},
 	}
 	cmd.Flags().Var(&before, "before", "the seq of the oldest record to keep")
-	return a.jsonFlag(cmd)
+	return a.jsonFlag(a.storeFlags(cmd))
 }
 
 type trimReport struct {

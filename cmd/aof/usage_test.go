@@ -102,7 +102,7 @@ func TestTheHelpShowsEveryKeyOfTheJSON(t *testing.T) {
 		"append": {appended{}}, "ls": {lsReport{}, streamReport{}}, "info": {infoReport{}},
 		"segments": {segmentsReport{}, fileReport{}, runReport{}}, "verify": {verifyReport{}, damageReport{}},
 		"seal": {sealReport{}}, "trim": {trimReport{}}, "rm": {rmReport{}}, "version": {versionReport{}},
-		"demo": {demoReport{}, demoStreamReport{}},
+		"config": {configReport{}, settingReport{}}, "demo": {demoReport{}, demoStreamReport{}},
 	} {
 		help := c.ok(verb, "--help")
 		for _, report := range reports {

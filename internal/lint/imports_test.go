@@ -20,7 +20,7 @@ type row struct {
 // adds one decides here what it may know.
 var importTable = map[string]row{
 	"cmd/aof": {
-		code:  []string{".", "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term"},
+		code:  []string{".", "github.com/pelletier/go-toml/v2", "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term"},
 		tests: []string{"aoftest"},
 	},
 	"aoftest": {code: []string{".", "internal/fsys", "internal/fsys/memfs", "internal/segment"}},
