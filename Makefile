@@ -2,7 +2,7 @@
 # continuous integration run the same lines.
 
 .DEFAULT_GOAL := help
-.PHONY: help check fmt test fuzz fuzz-short crash kernel bench demo cross ci clean
+.PHONY: help check fmt test fuzz fuzz-short crash kernel bench demo man cross ci clean
 
 BENCHTIME ?= 1s
 
@@ -37,6 +37,9 @@ bench: ## Benchmarks of the packages, and beside the reference loops where bench
 
 demo: ## Append, follow, kill, recover, verify, on this machine's own files
 	go run ./cmd/aof demo
+
+man: ## Write the manual pages of the command into man/man1
+	go run ./cmd/aof man man/man1
 
 cross: ## Compile for linux/arm64, darwin and windows
 	.ci/run cross

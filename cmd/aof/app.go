@@ -107,8 +107,10 @@ func (a *app) rootCommand() *cobra.Command {
 		a.appendCommand(), a.catCommand(),
 		a.lsCommand(), a.infoCommand(), a.segmentsCommand(), a.verifyCommand(),
 		a.sealCommand(), a.trimCommand(), a.rmCommand(),
-		a.configCommand(), a.versionCommand(), a.demoCommand(), a.demoWriterCommand(),
+		a.configCommand(), a.versionCommand(), a.completionCommand(), a.manCommand(),
+		a.demoCommand(), a.demoWriterCommand(),
 	)
+	a.completeAll(root)
 	return root
 }
 

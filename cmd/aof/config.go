@@ -42,10 +42,11 @@ const configExample = `  aof config
 func (a *app) configCommand() *cobra.Command {
 	var table strings.Builder
 	settingsTable(&table)
+	list := "  " + strings.ReplaceAll(strings.TrimSpace(table.String()), "\n", "\n  ") + "\n"
 	cmd := &cobra.Command{
 		Use:     "config",
 		Short:   "Show the settings and where each comes from",
-		Long:    configLong + table.String() + configLongJSON,
+		Long:    configLong + list + configLongJSON,
 		Example: configExample,
 		Args:    arguments(0, 0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {

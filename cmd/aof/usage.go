@@ -14,7 +14,9 @@ import (
 // flags mean nothing without it.
 func checkVerb(root *cobra.Command, args []string) error {
 	root.InitDefaultHelpCmd()
-	root.InitDefaultCompletionCmd(args...)
+	if completing(args) {
+		return nil
+	}
 	found, rest, err := root.Find(args)
 	if err == nil || found != root {
 		return nil
@@ -112,6 +114,8 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [VERB]",
 		Short: "Explain a verb",
+
+		ValidArgsFunction: completeVerbs,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := checkVerb(root, args); err != nil {
 				return err

@@ -44,7 +44,7 @@ func TestEveryVerbHasHelpWithExamples(t *testing.T) {
 	c := newCLI(t)
 	root := (&app{err: io.Discard}).rootCommand()
 	for _, verb := range root.Commands() {
-		if verb.Hidden || verb.Name() == "help" || verb.Name() == "completion" {
+		if verb.Hidden || verb.Name() == "help" {
 			continue
 		}
 		for _, args := range [][]string{{verb.Name(), "--help"}, {"help", verb.Name()}} {
@@ -102,7 +102,7 @@ func TestTheHelpShowsEveryKeyOfTheJSON(t *testing.T) {
 		"append": {appended{}}, "ls": {lsReport{}, streamReport{}}, "info": {infoReport{}},
 		"segments": {segmentsReport{}, fileReport{}, runReport{}}, "verify": {verifyReport{}, damageReport{}},
 		"seal": {sealReport{}}, "trim": {trimReport{}}, "rm": {rmReport{}}, "version": {versionReport{}},
-		"config": {configReport{}, settingReport{}}, "demo": {demoReport{}, demoStreamReport{}},
+		"config": {configReport{}, settingReport{}}, "man": {manReport{}}, "demo": {demoReport{}, demoStreamReport{}},
 	} {
 		help := c.ok(verb, "--help")
 		for _, report := range reports {
@@ -115,8 +115,8 @@ func TestTheHelpShowsEveryKeyOfTheJSON(t *testing.T) {
 	}
 }
 
-// reports is every verb but cat, whose output is the records.
-func reports(verb *cobra.Command) bool { return verb.Name() != "cat" }
+// reports is every verb but those whose output is something else: records, a script.
+func reports(verb *cobra.Command) bool { return verb.Name() != "cat" && verb.Name() != "completion" }
 
 func TestWrongUsageExitsWithTwoAndSaysWhatToDo(t *testing.T) {
 	c := newCLI(t)
@@ -160,6 +160,10 @@ func TestWrongUsageExitsWithTwoAndSaysWhatToDo(t *testing.T) {
 		{[]string{"trim", "x"}, []string{"wants --before SEQ"}},
 		{[]string{"trim", "x", "--before", "0"}, []string{"--before", "1 or more"}},
 		{[]string{"trim", "x", "--before", "soon"}, []string{"--before"}},
+		{[]string{"completion"}, []string{"aof completion wants bash|zsh|fish|powershell"}},
+		{[]string{"completion", "bsh"}, []string{"there is no completion for bsh", "did you mean aof completion bash?"}},
+		{[]string{"man"}, []string{"aof man wants DIRECTORY"}},
+		{[]string{"man", ""}, []string{"name is empty"}},
 		{[]string{"demo", "--size", "0"}, []string{"--size", "1 or more"}},
 		{[]string{"ls", "--dir", ""}, []string{`--dir "" is not a directory name`}},
 		{[]string{"append", "x", "--dir", program}, []string{"is not a directory"}},
