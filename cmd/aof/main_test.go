@@ -301,6 +301,9 @@ var changing = []struct {
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?Z?`), "TIME"},
 	{regexp.MustCompile(`\d+\.\d{3} s`), "N s"},
 	{regexp.MustCompile(`"seconds":[0-9.e-]+`), `"seconds":N`},
+	// A short life may have no length, and then there are no rates.
+	{regexp.MustCompile(`rate .*\n`), ""},
+	{regexp.MustCompile(`"records_per_second":[^,]*,"bytes_per_second":[^,]*,`), ""},
 	// Whether a frame without records follows a sync depends on what came next.
 	{regexp.MustCompile(` +\d+(\.\d)? KiB`), " N KiB"},
 	{regexp.MustCompile(`\d+ frames`), "N frames"},
