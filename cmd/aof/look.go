@@ -35,6 +35,7 @@ type fileReport struct {
 	State     string      `json:"state"`
 	Bytes     int64       `json:"bytes"`
 	DataBytes int64       `json:"data_bytes"`
+	DiskBytes int64       `json:"disk_bytes,omitempty"` // allocated, where that was looked at
 	Runs      []runReport `json:"runs"`
 }
 
@@ -45,6 +46,16 @@ type runReport struct {
 	First  aof.Seq `json:"first"`
 	Last   aof.Seq `json:"last"`
 	Bytes  int64   `json:"bytes"`
+}
+
+// holds counts the streams and records in a file.
+func (f *fileReport) holds() (streams int, records uint64) {
+	ids := map[uint32]bool{}
+	for _, run := range f.Runs {
+		records += uint64(run.Last - run.First + 1)
+		ids[run.ID] = true
+	}
+	return len(ids), records
 }
 
 // reportFiles lists the files, or only those with records of one stream.

@@ -100,7 +100,7 @@ func TestTheHelpShowsEveryKeyOfTheJSON(t *testing.T) {
 	c := newCLI(t)
 	for verb, reports := range map[string][]any{
 		"append": {appended{}}, "ls": {lsReport{}, streamReport{}}, "info": {infoReport{}, paceReport{}},
-		"segments": {segmentsReport{}, fileReport{}, runReport{}}, "verify": {verifyReport{}, damageReport{}},
+		"segments": {segmentsReport{}, diskReport{}, fileReport{}, runReport{}}, "verify": {verifyReport{}, damageReport{}},
 		"seal": {sealReport{}}, "trim": {trimReport{}}, "rm": {rmReport{}}, "version": {versionReport{}},
 		"config": {configReport{}, settingReport{}}, "man": {manReport{}}, "demo": {demoReport{}, demoStreamReport{}},
 	} {
