@@ -29,6 +29,7 @@ type app struct {
 	dir      string // --dir, AOF_DIR or the default
 	json     bool   // --json of the verb that runs
 	checks   bool   // the verb itself reports damage
+	writes   bool   // the verb fails by itself where nothing can be appended
 
 	// Of a verb that opens a store.
 	config      string        // --config
@@ -223,7 +224,7 @@ func (a *app) noteRecovery(r aof.Recovery) {
 	if len(r.Damage) > 0 && !a.checks {
 		a.note("%s not verify; `aof verify` shows exactly which", plural(len(r.Damage), "range of acknowledged bytes does", "ranges of acknowledged bytes do"))
 	}
-	if r.ReadOnly != nil {
-		a.note("the store takes no appends: %s", plain(r.ReadOnly))
+	if r.ReadOnly != nil && !a.checks && !a.writes {
+		a.note("the store takes no appends: %s", withoutReadOnly(r.ReadOnly))
 	}
 }

@@ -125,6 +125,7 @@ func (a *app) append(ctx context.Context, name string, files []string, cut func(
 		return err
 	}
 	defer inputs.close()
+	a.writes = true
 	return a.withStore(ctx, true, func(s *aof.Store) error {
 		stream, err := openStream(ctx, s, name)
 		if err != nil {

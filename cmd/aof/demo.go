@@ -208,7 +208,7 @@ func (d *demoRun) verifyAll(ctx context.Context, s *aof.Store) error {
 	if err != nil {
 		return err
 	}
-	verified := reportVerify(found, 0, nil)
+	verified := reportVerify(found, aof.Recovery{}, nil)
 	d.report.Verified = &verified
 	for _, damage := range verified.Damage {
 		d.detail("damage: %s", damage.text())

@@ -80,6 +80,15 @@ func streamError(dir, name string, r aof.Recovery, err error) error {
 // streams may be missing, or the end of those that are there.
 func lostThread(r aof.Recovery) bool { return len(r.Damage) > 0 && r.ReadOnly != nil }
 
+// hides reports whether damage may hide records: it took the store its thread, and
+// not all of it is known to have been records of a stream that is there.
+func hides(r aof.Recovery) bool {
+	return lostThread(r) && slices.ContainsFunc(r.Damage, func(d aof.Damage) bool { return d.Stream == "" })
+}
+
+// withoutReadOnly is why a store takes no appends, without saying that it does not.
+func withoutReadOnly(err error) string { return strings.TrimPrefix(plain(err), "read-only: ") }
+
 // openFailure gives advice where a directory could not be opened as a store.
 func openFailure(dir string, create bool, err error) error {
 	switch {

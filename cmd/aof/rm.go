@@ -25,6 +25,7 @@ With --json: {"stream":"s","removed":10}`,
 			if err := checkName(args[0]); err != nil {
 				return err
 			}
+			a.writes = true
 			return a.withStore(cmd.Context(), false, func(s *aof.Store) error { return a.rm(cmd.Context(), s, args[0]) })
 		},
 	}

@@ -24,6 +24,7 @@ With --json, where a file is what segments prints:
 		Example: "  aof seal\n  aof seal --json",
 		Args:    arguments(0, 0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			a.writes = true
 			return a.withStore(cmd.Context(), false, func(s *aof.Store) error { return a.seal(cmd.Context(), s) })
 		},
 	}

@@ -30,6 +30,7 @@ With --json, where first is the oldest record that is left, or next when none is
 			if !before.set {
 				return usagef("for example: aof trim STREAM --before 1000", "aof trim wants --before SEQ")
 			}
+			a.writes = true
 			return a.withStore(cmd.Context(), false, func(s *aof.Store) error {
 				return a.trim(cmd.Context(), s, args[0], aof.Seq(before.value))
 			})
