@@ -83,6 +83,7 @@ Exit codes:
 const rootExample = `  printf 'one\ntwo\n' | aof append orders
   aof cat orders
   aof cat orders --last 10 -f
+  aof bench
   aof demo`
 
 func (a *app) rootCommand() *cobra.Command {
@@ -109,7 +110,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.lsCommand(), a.infoCommand(), a.segmentsCommand(), a.verifyCommand(),
 		a.sealCommand(), a.trimCommand(), a.rmCommand(),
 		a.configCommand(), a.versionCommand(), a.completionCommand(), a.manCommand(),
-		a.demoCommand(), a.demoWriterCommand(),
+		a.benchCommand(), a.demoCommand(), a.demoWriterCommand(),
 	)
 	a.completeAll(root)
 	return root

@@ -80,7 +80,7 @@ func TestVerbsAndFlagsAreOffered(t *testing.T) {
 		want  []string
 	}{
 		{[]string{"se"}, []string{"seal", "segments"}},
-		{[]string{"help", ""}, []string{"append", "cat", "completion", "config"}},
+		{[]string{"help", ""}, []string{"append", "bench", "cat", "completion"}},
 		{[]string{"cat", "--format", ""}, []string{"raw", "json"}},
 		{[]string{"cat", "s", "--len"}, []string{"--length-prefixed"}},
 		{[]string{"append", "--hot"}, []string{"--hot-file-size"}},

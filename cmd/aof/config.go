@@ -13,7 +13,7 @@ import (
 	"github.com/aof2/aof"
 )
 
-const configLong = `Show the settings that append, cat, seal, trim and rm would use here, and where each
+const configLong = `Show the settings that append, cat, seal, trim, rm and bench would use, and where each
 comes from. Later ones win:
 
   1. the defaults

@@ -98,3 +98,18 @@ func TestAFullDiskIsAnIOErrorThatSaysWhatIsDurable(t *testing.T) {
 		t.Errorf("it says %d records are durable and %d came back: %s", durable, got, back.stderr)
 	}
 }
+
+func TestABenchOnAFullDiskSaysSoAndLeavesNothing(t *testing.T) {
+	c := newCLI(t)
+	c.mount("none", "tmpfs", 0, "size=40m")
+	c.fails(exitIO, []string{"the measuring is given up and its directory removed", "free space on that disk"}, "bench", "--seconds", "0.1")
+	if entries, err := os.ReadDir(c.dir); err != nil || len(entries) > 0 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}
+
+func TestABenchWhereNothingCanBeWrittenSaysSo(t *testing.T) {
+	c := ten(t)
+	c.readOnly()
+	c.fails(exitUnavailable, []string{"make a directory to measure in"}, "bench")
+}

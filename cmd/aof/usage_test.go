@@ -102,7 +102,7 @@ func TestTheHelpShowsEveryKeyOfTheJSON(t *testing.T) {
 		"append": {appended{}}, "ls": {lsReport{}, streamReport{}}, "info": {infoReport{}, paceReport{}},
 		"segments": {segmentsReport{}, diskReport{}, fileReport{}, runReport{}}, "verify": {verifyReport{}, damageReport{}},
 		"seal": {sealReport{}}, "trim": {trimReport{}}, "rm": {rmReport{}}, "version": {versionReport{}},
-		"config": {configReport{}, settingReport{}}, "man": {manReport{}}, "demo": {demoReport{}, demoStreamReport{}},
+		"bench": {benchReport{}, benchRow{}}, "config": {configReport{}, settingReport{}}, "man": {manReport{}}, "demo": {demoReport{}, demoStreamReport{}},
 	} {
 		help := c.ok(verb, "--help")
 		for _, report := range reports {
