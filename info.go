@@ -157,4 +157,14 @@ type Stats struct {
 	Prepared   uint64 // hot files made ready
 	Reused     uint64 // those of them that were recycled ones, whose blocks sync faster
 	WouldBlock map[BlockKind]uint64
+
+	// Distributions since Open, times in nanoseconds.
+	AppendTime   Histogram // of appends that waited until they were durable, from call to return
+	WriteTime    Histogram // of writing one round
+	SyncTime     Histogram // of syncing it
+	RoundBytes   Histogram // bytes written at once
+	PrepareTime  Histogram // of making a hot file ready
+	SealTime     Histogram // of hashing and sealing one, pauses for appends included
+	SnapshotTime Histogram
+	RecycleTime  Histogram
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/aof2/aof/internal/coordinator"
 	"github.com/aof2/aof/internal/fsys"
 	"github.com/aof2/aof/internal/journal"
+	"github.com/aof2/aof/internal/metric"
 )
 
 // maxFetches bounds the goroutines that read for TryNext.
@@ -33,6 +34,7 @@ type Store struct {
 	recovery    Recovery
 	events      *eventFeed
 	fetches     *fetchPool
+	appendTime  metric.Histogram
 
 	closeOnce sync.Once
 	closeErr  error
@@ -320,6 +322,15 @@ func (s *Store) Stats() Stats {
 			BlockRollover: j.BlockedRollover, BlockFlush: j.BlockedFlush,
 			BlockHydration: s.fetches.started.Load(), BlockTail: s.fetches.tails.Load(),
 		},
+		AppendTime: histogram(&s.appendTime),
+	}
+	m := s.journal.Metrics()
+	st.WriteTime, st.SyncTime, st.RoundBytes = histogram(&m.Write), histogram(&m.Sync), histogram(&m.RoundBytes)
+	for kind, h := range map[coordinator.ActionKind]*Histogram{
+		coordinator.Prepare: &st.PrepareTime, coordinator.Seal: &st.SealTime,
+		coordinator.Snapshot: &st.SnapshotTime, coordinator.Recycle: &st.RecycleTime,
+	} {
+		*h = histogram(s.coordinator.Took(kind))
 	}
 	s.ledger.Read(func(c *catalog.Catalog) { st.Streams = c.Len() })
 	return st

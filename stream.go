@@ -138,6 +138,7 @@ func (st *Stream) append(ctx context.Context, b journal.Batch, ack Ack) (Seq, er
 		return 0, context.Cause(ctx)
 	}
 	mayLead := ack == AckDurable && ctx.Done() == nil
+	begin := time.Now()
 	t, err := st.try(b, mayLead)
 	if err != nil {
 		t, err = st.retry(ctx, b, mayLead, err)
@@ -148,6 +149,7 @@ func (st *Stream) append(ctx context.Context, b journal.Batch, ack Ack) (Seq, er
 	if err := st.store.journal.Wait(ctx, t); err != nil {
 		return Seq(t.First), unsettled(t, len(b.Records), err)
 	}
+	st.store.appendTime.Since(begin)
 	return Seq(t.First), nil
 }
 

@@ -1,7 +1,6 @@
 package aof_test
 
 import (
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -9,21 +8,15 @@ import (
 	"github.com/aof2/aof/aoftest"
 )
 
-// clock is a wall clock that goes where it is told to.
-type clock struct{ ms atomic.Int64 }
-
-func (c *clock) Now() time.Time { return time.UnixMilli(c.ms.Load()) }
-
 // timed is a store of small files with one stream, whose record i was accepted at times[i-1], as its clock said.
 func timed(t *testing.T, times []int64) (*aoftest.Disk, *aof.Options, *aof.Store, *aof.Stream) {
 	t.Helper()
-	c := &clock{}
+	c := &wall{at: time.UnixMilli(times[0])}
 	o := aoftest.Small()
-	o.Now = c.Now
-	c.ms.Store(times[0])
+	o.Now = c.now
 	d, s, st := active(t, o)
 	for _, at := range times {
-		c.ms.Store(at)
+		c.step(time.UnixMilli(at).Sub(c.now()))
 		fill(t, st, 1, 300)
 	}
 	return d, o, s, st
@@ -135,35 +128,6 @@ func TestReadingFromAFutureTime(t *testing.T) {
 	}
 	expect(t, "close", r.Close(), nil)
 	expect(t, "seek behind the end", r.SeekTime(time.UnixMilli(1)), aof.ErrClosed)
-}
-
-// A step back of the clock below ten seconds is not believed; a larger one is taken as it is, and told.
-func TestTheClockStepsBack(t *testing.T) {
-	const at = 1_700_000_000_000
-	c := &clock{}
-	events := 0
-	o := aoftest.Small()
-	o.Now = c.Now
-	o.OnEvent = func(e aof.Event) {
-		if e.Kind == aof.EventClock {
-			events++
-		}
-	}
-	c.ms.Store(at)
-	_, _, st := active(t, o)
-	want := []int64{at, at, at, at + 1, at - 10_000, at - 9_999, at + 1}
-	for i, ms := range []int64{at, at - 1, at - 9_999, at + 1, at - 10_000, at - 9_999, at + 1} {
-		c.ms.Store(ms)
-		fill(t, st, 1, 0)
-		if n := map[bool]int{false: 0, true: 1}[i >= 4]; events != n {
-			t.Errorf("after record %d there were %d events, want %d", i+1, events, n)
-		}
-	}
-	for i, got := range stamps(t, st) {
-		if got != want[i] {
-			t.Errorf("record %d has the time %d, want %d", i+1, got, want[i])
-		}
-	}
 }
 
 // Damage where the search has to look is where the reader begins: it then says so.

@@ -26,6 +26,7 @@ import (
 	"github.com/aof2/aof/internal/fsys"
 	"github.com/aof2/aof/internal/journal"
 	"github.com/aof2/aof/internal/mark"
+	"github.com/aof2/aof/internal/metric"
 )
 
 // Config is what a coordinator works with.
@@ -56,7 +57,8 @@ type Coordinator struct {
 	stop   chan struct{}
 	worker sync.WaitGroup
 
-	acted mark.Mark // counts actions done, also those that failed
+	took  [kinds]metric.Histogram // nanoseconds, of the actions that were done
+	acted mark.Mark               // counts actions done, also those that failed
 
 	mu struct {
 		sync.Mutex
@@ -106,6 +108,9 @@ func (c *Coordinator) Stop() {
 // Acted counts up with every action, done or failed.
 func (c *Coordinator) Acted() *mark.Mark { return &c.acted }
 
+// Took is how long the actions of a kind took that were done, in nanoseconds.
+func (c *Coordinator) Took(k ActionKind) *metric.Histogram { return &c.took[k] }
+
 // LastError is what the last action of a kind met, nil when it was done.
 func (c *Coordinator) LastError(k ActionKind) error {
 	c.mu.Lock()
@@ -152,7 +157,11 @@ func (c *Coordinator) work() {
 
 // do does one action and keeps what became of it.
 func (c *Coordinator) do(a Action) {
+	begin := time.Now()
 	err := c.act(a)
+	if err == nil {
+		c.took[a.Kind].Since(begin)
+	}
 	c.mu.Lock()
 	c.mu.errs[a.Kind] = err
 	c.mu.Unlock()

@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/aof2/aof/internal/segment"
 )
@@ -153,12 +154,17 @@ func (j *Journal) writeFrames(r *round, f *File, frames []byte) error {
 	if err != nil {
 		return err
 	}
+	begin := time.Now()
 	if _, err := h.WriteAt(frames, off); err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
+	j.metrics.Write.Since(begin)
+	begin = time.Now()
 	if err := h.Sync(); err != nil {
 		return fmt.Errorf("sync: %w", err)
 	}
+	j.metrics.Sync.Since(begin)
+	j.metrics.RoundBytes.Record(uint64(len(frames)))
 	j.written(f, off+int64(len(frames)))
 	return nil
 }

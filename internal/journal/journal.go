@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/aof2/aof/internal/mark"
+	"github.com/aof2/aof/internal/metric"
 	"github.com/aof2/aof/internal/segment"
 )
 
@@ -73,6 +74,7 @@ type Journal struct {
 		tail    *File   // the file that held the end of the journal at open
 		goesOn  bool    // this life writes to it
 	}
+	metrics Metrics
 	indexes indexCache
 	handles handlePool
 	seals   struct { // of the one who seals
@@ -283,6 +285,15 @@ func (j *Journal) Stats() Stats {
 	}
 	return s
 }
+
+// Metrics are the distributions that a journal keeps.
+type Metrics struct {
+	Write, Sync metric.Histogram // nanoseconds, of those that succeeded
+	RoundBytes  metric.Histogram // bytes written at once
+}
+
+// Metrics returns the distributions since Start, which go on changing.
+func (j *Journal) Metrics() *Metrics { return &j.metrics }
 
 // Nudge tells the coordinator that a decision may have made files superfluous.
 func (j *Journal) Nudge() {

@@ -27,17 +27,18 @@ var importTable = map[string]row{
 	"": {
 		code: []string{
 			"internal/coordinator", "internal/journal", "internal/catalog",
-			"internal/segment", "internal/mark", "internal/fsys",
+			"internal/segment", "internal/mark", "internal/metric", "internal/fsys",
 		},
 		tests: []string{".", "aoftest"},
 	},
 	"internal/coordinator": {
-		code: []string{"internal/journal", "internal/catalog", "internal/segment", "internal/mark", "internal/fsys"},
+		code: []string{"internal/journal", "internal/catalog", "internal/segment", "internal/mark", "internal/metric", "internal/fsys"},
 	},
-	"internal/journal":       {code: []string{"internal/segment", "internal/mark", "internal/fsys"}},
+	"internal/journal":       {code: []string{"internal/segment", "internal/mark", "internal/metric", "internal/fsys"}},
 	"internal/catalog":       {},
 	"internal/segment":       {code: []string{"github.com/minio/crc64nvme"}},
 	"internal/mark":          {},
+	"internal/metric":        {},
 	"internal/fsys":          {code: []string{"golang.org/x/sys/"}},
 	"internal/fsys/memfs":    {code: []string{"internal/fsys"}},
 	"internal/fsys/fsystest": {code: []string{"internal/fsys"}}, // the conformance suite of file systems
