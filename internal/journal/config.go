@@ -24,6 +24,9 @@ const (
 	extentBytes      = 64 << 10  // an extent is not grown beyond this, so that a read by seq stays short
 	windowBytes      = 256 << 10 // what a sequential reader fetches at once
 	indexCacheBytes  = 16 << 20  // run indexes of sealed files kept in memory
+	extentCacheBytes = 8 << 20   // and what they say of single streams, decoded
+	extentMemory     = 32        // what one extent of them takes
+	tableCacheBytes  = 16 << 20  // where the frames of single extents begin, kept in memory
 )
 
 // Config is what a journal needs from its store.

@@ -4,66 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 
 	"github.com/aof2/aof/internal/segment"
 )
-
-// indexCache keeps the run indexes of sealed files in memory, within a budget.
-type indexCache struct {
-	mu struct {
-		sync.Mutex
-		entries map[uint64]segment.Index
-		sizes   map[uint64]int64
-		order   []uint64 // oldest first
-		bytes   int64
-	}
-}
-
-func (c *indexCache) get(id uint64) (segment.Index, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	x, ok := c.mu.entries[id]
-	return x, ok
-}
-
-// put keeps an index and lets the oldest go while the budget is exceeded.
-func (c *indexCache) put(id uint64, x segment.Index, size int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.mu.entries == nil {
-		c.mu.entries = make(map[uint64]segment.Index)
-		c.mu.sizes = make(map[uint64]int64)
-	}
-	if _, ok := c.mu.entries[id]; ok || size > indexCacheBytes {
-		return
-	}
-	c.mu.entries[id], c.mu.sizes[id] = x, size
-	c.mu.order = append(c.mu.order, id)
-	c.mu.bytes += size
-	for c.mu.bytes > indexCacheBytes {
-		c.dropLocked(c.mu.order[0])
-	}
-}
-
-// drop forgets a file that is going to be something else.
-func (c *indexCache) drop(id uint64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.dropLocked(id)
-}
-
-func (c *indexCache) dropLocked(id uint64) {
-	for i, x := range c.mu.order {
-		if x == id {
-			c.mu.bytes -= c.mu.sizes[id]
-			c.mu.order = append(c.mu.order[:i], c.mu.order[i+1:]...)
-			delete(c.mu.entries, id)
-			delete(c.mu.sizes, id)
-			return
-		}
-	}
-}
 
 var errNoFooter = errors.New("no footer")
 
@@ -138,10 +81,15 @@ func (j *Journal) index(f *File) (segment.Index, error) {
 // the index does not verify they are found by walking the data, which has
 // checksums of its own.
 func (j *Journal) extentsOf(f *File, ordinal uint32) ([]segment.Extent, error) {
+	key := runKey{f.ID, ordinal}
+	if extents, ok := j.extents.get(key); ok {
+		return extents, nil
+	}
 	x, err := j.index(f)
 	if err == nil {
 		r, ok, err := x.Find(ordinal)
 		if err == nil && ok {
+			j.extents.put(key, r.Extents, int64(len(r.Extents))*extentMemory)
 			return r.Extents, nil
 		}
 	}

@@ -75,7 +75,9 @@ type Journal struct {
 		goesOn  bool    // this life writes to it
 	}
 	metrics Metrics
-	indexes indexCache
+	indexes cache[uint64, segment.Index]    // of sealed files, by id
+	extents cache[runKey, []segment.Extent] // of sealed files, some of what the indexes say
+	tables  cache[place, frameTable]
 	handles handlePool
 	seals   struct { // of the one who seals
 		states map[uint32]digestState
@@ -125,6 +127,7 @@ func newJournal(cfg Config) *Journal {
 		kick:   make(chan struct{}, 1),
 		meta:   make(chan struct{}, 1),
 	}
+	j.indexes.limit, j.extents.limit, j.tables.limit = indexCacheBytes, extentCacheBytes, tableCacheBytes
 	j.mu.lanes = make(map[uint32]*Lane)
 	j.seals.states = make(map[uint32]digestState)
 	j.mu.gather = newRound(1, nil)

@@ -49,6 +49,9 @@ type Cursor struct {
 	inside bool   // the walker is in a frame
 	epoch  uint64 // of the record that Next returned last
 
+	scout  segment.Walker // of learn
+	starts []frameStart
+
 	extents []segment.Extent // of the sealed file below
 	sealed  *File
 	some    [16]segment.Extent
@@ -241,13 +244,20 @@ func (c *Cursor) load(r *run, extents []segment.Extent) error {
 	if i < 0 {
 		return c.damage(0, 0, min(extents[0].First-1, r.last), "the run index does not list these records")
 	}
-	off, n := extents[i].Off, extents[i].Len
+	e := extents[i]
+	off, n := e.Off, e.Len
 	for i++; i < len(extents) && c.grown && off+n == extents[i].Off && n+extents[i].Len <= windowBytes; i++ {
 		n += extents[i].Len
 	}
 	last := r.last
 	if i < len(extents) {
 		last = extents[i].First - 1
+	}
+	narrowed := false
+	if !c.grown {
+		if o, m, l, ok := c.narrow(r.file, e, last); ok {
+			off, n, last, narrowed = o, m, l, true
+		}
 	}
 	if off+n > r.file.Size() { // before memory is taken on the index's word
 		return c.damage(off, n, last, "the file is too short")
@@ -267,6 +277,9 @@ func (c *Cursor) load(r *run, extents []segment.Extent) error {
 	}
 	c.walker.ResetBytes(b, off, r.file.Nonce)
 	c.last = last
+	if !c.grown && !narrowed {
+		c.learn(r.file, e, b)
+	}
 	return nil
 }
 

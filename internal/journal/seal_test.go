@@ -330,7 +330,7 @@ func TestARunIndexThatDoesNotVerifyIsReplacedByTheData(t *testing.T) {
 }
 
 func TestTheIndexCacheHasABudget(t *testing.T) {
-	var c indexCache
+	c := cache[uint64, segment.Index]{limit: indexCacheBytes}
 	for id := range uint64(10) {
 		c.put(id+1, segment.Index{}, indexCacheBytes/4)
 	}
@@ -346,7 +346,7 @@ func TestTheIndexCacheHasABudget(t *testing.T) {
 	}
 	c.drop(10)
 	c.drop(10)
-	if c.mu.bytes != indexCacheBytes*3/4 || len(c.mu.order) != 3 {
+	if c.mu.bytes != indexCacheBytes*3/4 || len(c.mu.entries) != 3 {
 		t.Errorf("%d bytes in %d", c.mu.bytes, len(c.mu.order))
 	}
 }
