@@ -56,7 +56,7 @@ func TestRandomReadsFetchOneFrame(t *testing.T) {
 	st, other := create(t, s, "s"), create(t, s, "other")
 	for i := range 1500 {
 		fill(t, st, 1, 200+i%300)
-		if i%3 == 0 {
+		if i%200 == 0 {
 			fill(t, other, 1, 100)
 		}
 		if i%100 == 0 {
