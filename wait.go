@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/aof2/aof/internal/budget"
 	"github.com/aof2/aof/internal/catalog"
 	"github.com/aof2/aof/internal/coordinator"
 	"github.com/aof2/aof/internal/fsys"
@@ -49,13 +50,33 @@ func (s *Store) refusal(err error) error {
 	}
 	var b *journal.BlockError
 	if errors.As(err, &b) {
-		kind := BlockRollover
-		if b.Block == journal.Flush {
-			kind = BlockFlush
-		}
-		return &WouldBlockError{Kind: kind, mark: b.Mark, target: b.Target}
+		return &WouldBlockError{Kind: blockKinds[b.Block], mark: b.Mark, target: b.Target}
+	}
+	if errors.Is(err, journal.ErrFull) && !errors.Is(err, journal.ErrReadOnly) {
+		return s.full(err)
 	}
 	return translate(err)
+}
+
+var blockKinds = map[journal.Block]BlockKind{
+	journal.Admission: BlockAdmission, journal.Rollover: BlockRollover, journal.Flush: BlockFlush,
+}
+
+// full says what is full, and who holds on to the oldest file.
+func (s *Store) full(err error) error {
+	e := &FullError{Used: s.room.Used(), Pinned: s.pinned(), Err: err}
+	var over *budget.Error
+	if errors.As(err, &over) {
+		e.Budget = over.Limit
+	}
+	return e
+}
+
+// pinned names streams that hold on to the oldest hot file.
+func (s *Store) pinned() (names []string) {
+	const most = 8
+	s.ledger.Read(func(c *catalog.Catalog) { names = c.Pinned(most) })
+	return names
 }
 
 // translate gives errors of inner packages their public names.

@@ -62,6 +62,7 @@ type Coordinator struct {
 	}
 	failed [kinds]bool // of the worker
 	spares spares      // of the worker
+	found  bool        // spares tells of those that the last life left; of the worker
 }
 
 // snapshot is a kept snapshot.
@@ -122,7 +123,7 @@ func (c *Coordinator) work() {
 			seen, c.failed = at, [kinds]bool{}
 		}
 		c.yield() // who waits for the same change comes first
-		a := Plan(c.state())
+		a := c.next(seen)
 		if a.Kind == Sleep {
 			select {
 			case <-changed.Reached(seen + 1):
@@ -151,6 +152,14 @@ func (c *Coordinator) work() {
 			}
 		}
 	}
+}
+
+// next plans, and tells the journal whether anything that is at work may give
+// room back; seen is the count of changes that the plan knows of at least.
+func (c *Coordinator) next(seen uint64) Action {
+	s := c.state()
+	c.cfg.Journal.SetClearing(Clears(s), seen)
+	return Plan(s)
 }
 
 func (c *Coordinator) yield() {
@@ -207,11 +216,7 @@ func (c *Coordinator) act(a Action) error {
 	case Activate:
 		return c.cfg.Journal.Activate()
 	case Prepare:
-		if err := c.reserve(); err != nil {
-			c.cfg.Journal.Attempted(err)
-			return err
-		}
-		return c.cfg.Journal.Prepare()
+		return c.cfg.Journal.Prepare(c.reserve)
 	case Seal:
 		return c.seal()
 	case Recycle:
@@ -338,12 +343,12 @@ func (c *Coordinator) snapshot() error {
 	}
 	c.mu.Unlock()
 	s := snapshot{name: snapshotName(at.Seq, serial), seq: at.Seq, file: at.File, serial: serial & 0xffff}
-	if err := c.makeDir(); err != nil {
+	if err := errors.Join(c.makeDir(), c.find()); err != nil {
 		return fmt.Errorf("make %s: %w", SnapshotDir, err)
 	}
 	b := catalog.EncodeSnapshot(nil, cat, at, c.cfg.Store)
 	s.bytes = int64(len(b))
-	spare := c.spares.largest()
+	spare := c.spares.bySize()[0]
 	c.spares[spare] = 0
 	if err := writeSnapshot(c.cfg.FS, spareName(spare), s.name, b); err != nil {
 		return fmt.Errorf("write %s: %w", s.name, err)

@@ -30,14 +30,14 @@ func TestTheLifeOfAFile(t *testing.T) {
 	l := s.create("a")
 	s.want("the first decision", "prepared 1")
 	s.settle()
-	s.want("a file is taken", "prepared 2")
+	s.want("a file is taken", "prepared 2", "prepared 3")
 	s.append(l, "one")
 	s.settle()
 	s.want("an append")
 	s.roll()
 	s.want("the end of a file", "rolled 1")
 	s.settle()
-	s.want("a complete file", "prepared 3", "sealed 1", "snapshot")
+	s.want("a complete file", "prepared 4", "sealed 1", "snapshot")
 	s.append(l, "two")
 	s.trim(l, 2)
 	s.settle()
@@ -49,11 +49,11 @@ func TestTheLifeOfAFile(t *testing.T) {
 	})
 	s.roll()
 	s.settle()
-	s.want("the next file is the old one", "rolled 2", "prepared 4", "sealed 2")
+	s.want("the next file is the old one", "rolled 2", "prepared 5", "sealed 2")
 	if st := s.j.Stats(); st.Reused != 1 {
 		t.Errorf("%+v", st)
 	}
-	if got, want := s.names(journal.Dir), []string{"0000000000000002.aof", "0000000000000003.aof", "0000000000000004.aof", "current"}; !slices.Equal(got, want) {
+	if got, want := s.names(journal.Dir), []string{"0000000000000002.aof", "0000000000000003.aof", "0000000000000004.aof", "0000000000000005.aof", "current"}; !slices.Equal(got, want) {
 		t.Errorf("files %q", got)
 	}
 	s = open(t, s.kill())

@@ -149,7 +149,7 @@ func (s *store) kill() *memfs.Mem {
 
 // step does what the plan says once, and says what that was.
 func (s *store) step() (ActionKind, error) {
-	a := Plan(s.c.state())
+	a := s.c.next(s.j.Changed().At())
 	return a.Kind, s.c.act(a)
 }
 

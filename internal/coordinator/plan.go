@@ -69,3 +69,15 @@ func Plan(s State) Action {
 	}
 	return Action{Kind: Sleep}
 }
+
+// Clears reports whether something is left to be done that may give room back.
+func Clears(s State) bool {
+	s.WantsActivation, s.WantsFile = false, false
+	switch Plan(s).Kind {
+	case Seal, Recycle:
+		return true
+	case Snapshot:
+		return s.Dead != 0
+	}
+	return false
+}

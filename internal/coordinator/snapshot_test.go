@@ -256,16 +256,22 @@ func TestNoFileWithoutRoomForASnapshot(t *testing.T) {
 // A snapshot that is overwritten while a view reads it is no damage.
 func TestASnapshotThatIsOvertakenWhileItIsRead(t *testing.T) {
 	s := threeSnapshots(t)
-	image := s.mem.Clone()
-	image.SetHook(func(op *memfs.Op) error {
-		if op.Kind == memfs.OpRead && op.Name == SnapshotDir+"/0000000000000002-0002" {
-			image.FlipBit(op.Name, 800)
-			image.DeleteFile(op.Name)
-		}
-		return nil
-	})
-	if good, problems, err := LoadSnapshots(image); len(good) != 1 || len(problems) > 0 || err != nil {
+	overtaken := func() *memfs.Mem {
+		image := s.mem.Clone()
+		image.SetHook(func(op *memfs.Op) error {
+			if op.Kind == memfs.OpRead && op.Name == SnapshotDir+"/0000000000000002-0002" {
+				image.FlipBit(op.Name, 800)
+				image.DeleteFile(op.Name)
+			}
+			return nil
+		})
+		return image
+	}
+	if good, problems, err := LoadSnapshots(overtaken()); len(good) != 1 || len(problems) > 0 || err != nil {
 		t.Errorf("%d good, %q, %v", len(good), problems, err)
+	}
+	if bad, err := VerifySnapshots(overtaken()); len(bad) > 0 || err != nil {
+		t.Errorf("%v does not verify, %v", bad, err)
 	}
 }
 

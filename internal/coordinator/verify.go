@@ -34,6 +34,7 @@ func VerifySnapshots(fsy fsys.FS) ([]BadSnapshot, error) {
 		}
 		_, err := readSnapshot(fsy, SnapshotDir+"/"+e.Name)
 		switch {
+		case errors.Is(err, catalog.ErrMalformed) && isGone(fsy, SnapshotDir+"/"+e.Name):
 		case errors.Is(err, catalog.ErrMalformed):
 			bad = append(bad, BadSnapshot{SnapshotDir + "/" + e.Name, e.Size})
 		case err != nil && !errors.Is(err, fs.ErrNotExist):

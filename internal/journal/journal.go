@@ -35,16 +35,14 @@ type Journal struct {
 		spare      []byte
 		leading    bool  // somebody leads, or has been asked to
 		active     bool  // the first append of this life has been prepared for
-		wanted     bool  // somebody has asked for that
 		closing    bool  // no more frames are taken
 		stopped    bool  // no more rounds are led
 		fatal      error // why no more frames are taken, for good
 		prepared   []*File
 		taken      *File // bound to a slot, nothing written to it yet
-		deciding   bool  // a decision has been refused for want of a file
 		unsealable bool  // the last seal failed: appends do not wait for the next
 		unbound    int   // slots that are opened and not yet bound to a file
-		prepErr    error
+		full       full
 		slot       slot
 		unflushed  int64
 		lastTime   int64
@@ -105,6 +103,7 @@ type Stats struct {
 	FileBytes               int64
 	BlockedRollover         uint64
 	BlockedFlush            uint64
+	BlockedAdmission        uint64
 }
 
 func newJournal(cfg Config) *Journal {
@@ -272,7 +271,7 @@ func (j *Journal) Stats() Stats {
 func (j *Journal) Nudge() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.bumpLocked()
+	j.hopeLocked()
 }
 
 // bumpLocked tells the coordinator that something has changed.

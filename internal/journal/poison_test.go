@@ -168,7 +168,7 @@ func TestAnAbandonedFileIsNotUsedAgainAsItIs(t *testing.T) {
 		l := w.create()
 		w.append(l, "a")
 		for range 2 { // so that another is ready when the first fails
-			if err := w.j.Prepare(); err != nil {
+			if err := w.j.Prepare(nothingBefore); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -230,6 +230,7 @@ func TestRefusalsHaveNoEffect(t *testing.T) {
 	if err := w.pump(); !errors.Is(err, fsys.ErrNoSpace) {
 		t.Fatalf("prepare on a full disk: %v", err)
 	}
+	w.j.SetClearing(false, w.j.changed.At())
 	_, err = w.j.TryAppend(l, [][]byte{make([]byte, 8000)}, false)
 	check("a full disk", err, ErrFull)
 	var stale *StaleError

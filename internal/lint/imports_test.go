@@ -27,14 +27,15 @@ var importTable = map[string]row{
 	"": {
 		code: []string{
 			"internal/coordinator", "internal/journal", "internal/catalog",
-			"internal/segment", "internal/mark", "internal/fsys",
+			"internal/segment", "internal/mark", "internal/budget", "internal/fsys",
 		},
 		tests: []string{".", "aoftest"},
 	},
 	"internal/coordinator": {
 		code: []string{"internal/journal", "internal/catalog", "internal/segment", "internal/mark", "internal/fsys"},
 	},
-	"internal/journal":       {code: []string{"internal/segment", "internal/mark", "internal/fsys"}},
+	"internal/journal":       {code: []string{"internal/segment", "internal/mark", "internal/budget", "internal/fsys"}},
+	"internal/budget":        {code: []string{"internal/fsys"}},
 	"internal/catalog":       {},
 	"internal/segment":       {code: []string{"github.com/minio/crc64nvme"}},
 	"internal/mark":          {},
