@@ -85,12 +85,13 @@ func bounds(j *journal.Journal, l *journal.Lane) Bounds {
 // appends any more. ErrNotFound: the stream has been deleted. ErrClosed,
 // ErrInvalid (no record at all).
 func (st *Stream) TryAppend(recs ...[]byte) (Seq, error) {
-	t, err := st.try(recs, false)
+	t, err := st.try(recs, false, nil)
 	return Seq(t.First), err
 }
 
 // Append appends the records as one batch and returns when they are durable, with
-// the seq of the first. It waits for room when there is none.
+// the seq of the first. It waits for room when there is none, in order with all
+// others that wait.
 //
 // A seq of 0 with an error says that nothing happened. A seq with an error, always
 // an *UnsettledError, says that the records were accepted and that the wait for
@@ -100,7 +101,7 @@ func (st *Stream) Append(ctx context.Context, recs ...[]byte) (Seq, error) {
 	if ctx.Err() != nil {
 		return 0, context.Cause(ctx)
 	}
-	t, err := st.try(recs, ctx.Done() == nil)
+	t, err := st.try(recs, ctx.Done() == nil, nil)
 	if err != nil {
 		if t, err = st.retry(ctx, recs, ctx.Done() == nil, err); err != nil {
 			return 0, err
@@ -114,7 +115,7 @@ func (st *Stream) Append(ctx context.Context, recs ...[]byte) (Seq, error) {
 
 // TryAppendBatch is TryAppend for a Batch; its Ack says nothing here.
 func (st *Stream) TryAppendBatch(b *Batch) (Seq, error) {
-	t, err := st.try(b.data(), false)
+	t, err := st.try(b.data(), false, nil)
 	return Seq(t.First), err
 }
 
@@ -130,7 +131,7 @@ func (st *Stream) AppendBatch(ctx context.Context, b *Batch) (Seq, error) {
 		return 0, context.Cause(ctx)
 	}
 	recs := b.data()
-	t, err := st.try(recs, false)
+	t, err := st.try(recs, false, nil)
 	if err != nil {
 		t, err = st.retry(ctx, recs, false, err) // nobody waits, so nobody may lead
 	}
@@ -150,7 +151,7 @@ func (b *Batch) data() [][]byte {
 }
 
 // try makes one attempt.
-func (st *Stream) try(recs [][]byte, mayLead bool) (journal.Ticket, error) {
+func (st *Stream) try(recs [][]byte, mayLead bool, w *journal.Waiter) (journal.Ticket, error) {
 	o := &st.store.opts
 	if len(recs) == 0 {
 		return journal.Ticket{}, invalidf("an append needs at least one record")
@@ -165,22 +166,39 @@ func (st *Stream) try(recs [][]byte, mayLead bool) (journal.Ticket, error) {
 	if n := segment.FrameLength(len(recs), payload); n > o.MaxBatch {
 		return journal.Ticket{}, fmt.Errorf("%w: %d records take %d bytes as one batch, MaxBatch is %d; split them", ErrTooLarge, len(recs), n, o.MaxBatch)
 	}
-	t, err := st.store.journal.TryAppend(st.lane, recs, mayLead)
+	t, err := st.store.journal.TryAppend(st.lane, recs, mayLead, w)
 	if err != nil {
 		return journal.Ticket{}, st.store.refusal(err)
 	}
 	return t, nil
 }
 
-// retry waits after a refusal and tries until the records are accepted.
+// retry waits behind those who wait already, and tries until the records are
+// accepted.
 func (st *Stream) retry(ctx context.Context, recs [][]byte, mayLead bool, refused error) (journal.Ticket, error) {
+	block, waits := waitsFor(refused)
+	if !waits {
+		return journal.Ticket{}, refused
+	}
+	w := st.store.journal.Join(block)
+	defer w.Leave()
 	first := true
+	select {
+	case <-w.Turn():
+	default:
+		first = false
+		select {
+		case <-w.Turn():
+		case <-ctx.Done():
+			return journal.Ticket{}, context.Cause(ctx)
+		}
+	}
 	return wait(ctx, func() (journal.Ticket, error) {
 		if first {
 			first = false
 			return journal.Ticket{}, refused
 		}
-		return st.try(recs, mayLead)
+		return st.try(recs, mayLead, w)
 	})
 }
 

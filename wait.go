@@ -62,6 +62,21 @@ var blockKinds = map[journal.Block]BlockKind{
 	journal.Admission: BlockAdmission, journal.Rollover: BlockRollover, journal.Flush: BlockFlush,
 }
 
+// waitsFor is what a refusal lets a caller who can wait wait for, and whether it
+// does.
+func waitsFor(refused error) (journal.Block, bool) {
+	var b *WouldBlockError
+	if errors.As(refused, &b) {
+		for block, kind := range blockKinds {
+			if kind == b.Kind {
+				return block, true
+			}
+		}
+	}
+	var stale *journal.StaleError
+	return journal.Rollover, errors.As(refused, &stale)
+}
+
 // full says what is full, and who holds on to the oldest file.
 func (s *Store) full(err error) error {
 	e := &FullError{Used: s.room.Used(), Pinned: s.pinned(), Err: err}

@@ -163,7 +163,7 @@ func (s *store) insist(try func() (journal.Ticket, error)) error {
 }
 
 func (s *store) insistAppend(l *journal.Lane, rec []byte) error {
-	return s.insist(func() (journal.Ticket, error) { return s.j.TryAppend(l, [][]byte{rec}, false) })
+	return s.insist(func() (journal.Ticket, error) { return s.j.TryAppend(l, [][]byte{rec}, false, nil) })
 }
 
 func (s *store) insistCreate(name string) *journal.Lane {
@@ -227,13 +227,13 @@ func TestAFullDiskComesToRest(t *testing.T) {
 		}
 		var err error
 		for err == nil {
-			_, err = s.j.TryAppend(l, [][]byte{make([]byte, 50)}, false)
+			_, err = s.j.TryAppend(l, [][]byte{make([]byte, 50)}, false, nil)
 			var b *journal.BlockError
 			if errors.As(err, &b) {
 				synctest.Wait()
 				close(seals)
 				<-b.Mark.Reached(b.Target)
-				_, err = s.j.TryAppend(l, [][]byte{make([]byte, 50)}, false)
+				_, err = s.j.TryAppend(l, [][]byte{make([]byte, 50)}, false, nil)
 			}
 			synctest.Wait()
 		}
@@ -242,7 +242,7 @@ func TestAFullDiskComesToRest(t *testing.T) {
 		}
 		synctest.Wait() // returns only when nobody does anything any more
 		s.mem.SetFree(-1)
-		_, _ = s.j.TryAppend(l, [][]byte{make([]byte, 50)}, false) // asks
+		_, _ = s.j.TryAppend(l, [][]byte{make([]byte, 50)}, false, nil) // asks
 		synctest.Wait()
 		if err := s.insistAppend(l, make([]byte, 50)); err != nil {
 			t.Errorf("there is room again: %v", err)
@@ -333,7 +333,7 @@ func TestStopAtAnyTime(t *testing.T) {
 			s.c.Start()
 			l := s.insistCreate("a")
 			for range n {
-				if _, err := s.j.TryAppend(l, [][]byte{make([]byte, 3000)}, false); err != nil {
+				if _, err := s.j.TryAppend(l, [][]byte{make([]byte, 3000)}, false, nil); err != nil {
 					break
 				}
 			}

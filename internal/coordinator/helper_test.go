@@ -218,7 +218,7 @@ func (s *store) append(l *journal.Lane, recs ...string) {
 		b[i] = []byte(recs[i])
 	}
 	s.keepGoing(func() error {
-		t, err := s.j.TryAppend(l, b, true)
+		t, err := s.j.TryAppend(l, b, true, nil)
 		if err != nil {
 			return err
 		}

@@ -236,7 +236,7 @@ func TestNoFileWithoutRoomForASnapshot(t *testing.T) {
 	s.create("a") // which prepared the first file
 	s.mem.SetFree(testFileSize + memfs.PageBytes)
 	for i := range 100 {
-		_, err := s.j.TryAppend(s.j.Lane(1), [][]byte{make([]byte, 1000)}, true)
+		_, err := s.j.TryAppend(s.j.Lane(1), [][]byte{make([]byte, 1000)}, true, nil)
 		if errors.Is(err, journal.ErrFull) {
 			if got := s.names(journal.Dir); len(got) != 2 {
 				t.Errorf("there are %q", got)

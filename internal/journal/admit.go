@@ -22,8 +22,17 @@ type full struct {
 // function of the decision that deletes the stream.
 func (j *Journal) GoneLocked(l *Lane) { l.gone = true }
 
-// admitLocked finds room for n bytes of the lane, or says why there is none.
-func (j *Journal) admitLocked(l *Lane, n int64) error {
+// admitLocked finds room for n bytes of the lane, or says why there is none. w is
+// the place in the line of who asks.
+func (j *Journal) admitLocked(l *Lane, n int64, w *Waiter) error {
+	err := j.roomLocked(l, n, w)
+	if b, ok := err.(*BlockError); ok && w != nil { //nolint:errorlint // it is made below, and not wrapped
+		w.block = b.Block
+	}
+	return err
+}
+
+func (j *Journal) roomLocked(l *Lane, n int64, w *Waiter) error {
 	switch {
 	case j.mu.closing:
 		return ErrClosed
@@ -31,6 +40,8 @@ func (j *Journal) admitLocked(l *Lane, n int64) error {
 		return j.mu.fatal
 	case l.gone:
 		return ErrGone
+	case j.mu.line.head != w && j.mu.line.head != nil && l.Ordinal != 0:
+		return j.behindLocked()
 	case !j.mu.active:
 		return j.noFileLocked(l)
 	case j.mu.unflushed > 0 && j.mu.unflushed+n > j.cfg.MaxUnflushed:

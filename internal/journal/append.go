@@ -31,8 +31,9 @@ func (t Ticket) Done() bool {
 // effect: *BlockError when trying again later is worthwhile, ErrClosed, ErrGone,
 // ErrReadOnly, ErrFull or ErrTooLarge otherwise. It copies the records. When
 // mayLead is set and nobody leads, the ticket obliges the caller to Wait with a
-// context that cannot end.
-func (j *Journal) TryAppend(l *Lane, recs [][]byte, mayLead bool) (Ticket, error) {
+// context that cannot end. w is the caller's place in the line of those that wait,
+// nil when it has none.
+func (j *Journal) TryAppend(l *Lane, recs [][]byte, mayLead bool, w *Waiter) (Ticket, error) {
 	var payload int64
 	for _, r := range recs {
 		payload += int64(len(r))
@@ -41,7 +42,7 @@ func (j *Journal) TryAppend(l *Lane, recs [][]byte, mayLead bool) (Ticket, error
 	now := j.cfg.Now().UnixMilli()
 
 	j.mu.Lock()
-	if err := j.admitLocked(l, n); err != nil {
+	if err := j.admitLocked(l, n, w); err != nil {
 		j.mu.Unlock()
 		return Ticket{}, err
 	}
@@ -73,7 +74,7 @@ func (j *Journal) TryDecide(payload []byte, background bool, accepted func(), du
 	if background && j.stuckLocked(l, n) {
 		return Ticket{}, j.mu.full.err
 	}
-	if err := j.admitLocked(l, n); err != nil {
+	if err := j.admitLocked(l, n, nil); err != nil {
 		return Ticket{}, err
 	}
 	now, back = j.stampLocked(now)
@@ -97,7 +98,7 @@ func (j *Journal) TryRoll() (*Ticket, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	l := j.mu.lanes[0]
-	if err := j.admitLocked(l, markBytes); err != nil {
+	if err := j.admitLocked(l, markBytes, nil); err != nil {
 		return nil, err
 	}
 	r := j.mu.gather

@@ -227,7 +227,7 @@ func (w *world) tryAppend(l *Lane, recs ...string) (first uint64, err error) {
 	}
 	var t Ticket
 	if err := w.keepGoing(func() (err error) {
-		t, err = w.j.TryAppend(l, b, true)
+		t, err = w.j.TryAppend(l, b, true, nil)
 		return err
 	}); err != nil {
 		return 0, err
@@ -265,7 +265,7 @@ func (w *world) together(l *Lane, recs ...string) error {
 	var first Ticket
 	for i, r := range recs {
 		if err := w.keepGoing(func() error {
-			t, err := w.j.TryAppend(l, [][]byte{[]byte(r)}, i == 0)
+			t, err := w.j.TryAppend(l, [][]byte{[]byte(r)}, i == 0, nil)
 			if err == nil && i == 0 {
 				first = t
 			}

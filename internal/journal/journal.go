@@ -21,6 +21,7 @@ type Journal struct {
 	changed mark.Mark     // counts up whenever the coordinator may have something to do
 	durable mark.Mark     // the newest round that is durable
 	tries   mark.Mark     // counts attempts to prepare a file, also those that failed
+	left    mark.Mark     // counts who was at the head of the line and has left
 	failed  chan struct{} // closed when no more frames are taken for good
 	rested  chan struct{} // closed when nobody leads and nobody will
 	ended   chan struct{} // closed to end the writer goroutine
@@ -43,6 +44,7 @@ type Journal struct {
 		unsealable bool  // the last seal failed: appends do not wait for the next
 		unbound    int   // slots that are opened and not yet bound to a file
 		full       full
+		line       line
 		slot       slot
 		unflushed  int64
 		lastTime   int64
@@ -296,6 +298,7 @@ func (j *Journal) fail(err error) {
 	j.mu.Unlock()
 	j.durable.End()
 	j.tries.End()
+	j.left.End()
 	if first {
 		j.event(Event{Kind: ReadOnly, Err: err})
 	}
@@ -361,6 +364,7 @@ func (j *Journal) rest() {
 func (j *Journal) endWaits() {
 	j.durable.End()
 	j.tries.End()
+	j.left.End()
 	j.changed.End()
 	j.mu.Lock()
 	lanes := slices.Collect(maps.Values(j.mu.lanes))
