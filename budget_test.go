@@ -1,12 +1,14 @@
 package aof_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/aof2/aof"
 	"github.com/aof2/aof/aoftest"
@@ -180,4 +182,100 @@ func TestTheLeastBudget(t *testing.T) {
 		}
 	}
 	d.Open(within(leastBudget))
+}
+
+// With WaitWhenFull an append waits until a trim has made room; nobody looks at the
+// disk for that.
+func TestWhoWaitsForTheBudgetGoesOnBehindATrim(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := within(leastBudget)
+		o.WhenFull = aof.WaitWhenFull
+		d, s, st := active(t, o)
+		looks := countLooks(d)
+		done := make(chan error)
+		go func() {
+			for {
+				if _, err := st.Append(ctx, make([]byte, 3000)); err != nil {
+					done <- err
+					return
+				}
+			}
+		}()
+		for range 20 {
+			<-time.After(time.Hour)
+			n, before := st.Bounds().Next, looks.Load()
+			_, err := st.TryAppend(nil)
+			if b := blocked(t, err, aof.BlockAdmission); isClosed(b.Ready()) {
+				t.Error("ready, and there is no room")
+			}
+			<-time.After(time.Hour)
+			if looks.Load() != before || st.Bounds().Next != n {
+				t.Errorf("the disk was looked at %d times, and %d records were accepted", looks.Load()-before, st.Bounds().Next-n)
+			}
+			expect(t, "trim", st.TrimBefore(ctx, n), nil)
+			synctest.Wait()
+			if st.Bounds().Next == n {
+				t.Error("a trim made room, and who waits was not told")
+			}
+		}
+		expect(t, "delete", s.DeleteStream(ctx, "s"), nil)
+		expect(t, "append", <-done, aof.ErrNotFound)
+	})
+}
+
+// countLooks counts how often free space is asked for.
+func countLooks(d *aoftest.Disk) *atomic.Int64 {
+	var n atomic.Int64
+	d.Fail(func(kind, _ string) bool {
+		if kind == "usage" {
+			n.Add(1)
+		}
+		return false
+	})
+	return &n
+}
+
+// While somebody waits for the disk it is looked at once a second, and not when
+// nobody does; when there is room, who waits goes on.
+func TestTheDiskIsLookedAtOnlyWhileSomebodyWaitsForIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := aoftest.Small()
+		o.WhenFull = aof.WaitWhenFull
+		d, s, st := active(t, o)
+		fillRounds(t, s, st, 2)
+		synctest.Wait()
+		d.SetFree(0)
+		looks := countLooks(d)
+		during := func(what string, least, most int64) {
+			t.Helper()
+			synctest.Wait()
+			before := looks.Load()
+			<-time.After(time.Minute)
+			if n := looks.Load() - before; n < least || n > most {
+				t.Errorf("%s: %d looks at the disk in a minute", what, n)
+			}
+		}
+		ending, stop := context.WithCancel(ctx)
+		stopped := make(chan error)
+		go func() {
+			for {
+				if _, err := st.Append(ending, make([]byte, 3000)); err != nil {
+					stopped <- err
+					return
+				}
+			}
+		}()
+		during("somebody waits", 59, 61)
+		stop()
+		expect(t, "append", <-stopped, context.Canceled)
+		during("nobody waits", 0, 1)
+		_, err := st.TryAppend(make([]byte, 3000))
+		b := blocked(t, err, aof.BlockAdmission)
+		during("somebody has tried", 59, 61)
+		d.SetFree(-1)
+		<-b.Ready()
+		fill(t, st, 5, 1000)
+		during("there is room", 0, 1)
+		aoftest.Check(t, s)
+	})
 }

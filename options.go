@@ -52,6 +52,9 @@ type Options struct {
 	// least. One below what is taken already is no error: appends are refused until
 	// trimming has made room.
 	HotBudget int64
+	// WhenFull says what an append does when neither HotBudget nor the disk have room
+	// and nothing that is at work will make any; the zero value is FailWhenFull.
+	WhenFull WhenFull
 	// CloseTimeout bounds how long Close waits for accepted records to become
 	// durable; 0 means DefaultCloseTimeout.
 	CloseTimeout time.Duration
@@ -69,6 +72,18 @@ type Options struct {
 	// memory through it, other modules leave it nil.
 	FS fsys.FS
 }
+
+// WhenFull is what an append does when there is no room.
+type WhenFull uint8
+
+// What an append can do when there is no room.
+const (
+	// FailWhenFull refuses it with ErrFull.
+	FailWhenFull WhenFull = iota
+	// WaitWhenFull lets Append wait, and TryAppend answer WouldBlock(Admission),
+	// until somebody trims, deletes or frees space on the disk.
+	WaitWhenFull
+)
 
 // withDefaults returns a filled and checked copy.
 func (o *Options) withDefaults() (Options, error) {
@@ -99,6 +114,9 @@ func (o *Options) withDefaults() (Options, error) {
 	setDefault(&c.MaxUnflushed, DefaultMaxUnflushed)
 	if least := coordinator.LeastBudget(c.HotFileSize); c.HotBudget != 0 && c.HotBudget < least {
 		return c, invalidf("HotBudget %d is below %d, the least with which a store of hot files of %d bytes can go on; raise it, or lower HotFileSize", c.HotBudget, least, c.HotFileSize)
+	}
+	if c.WhenFull > WaitWhenFull {
+		return c, invalidf("WhenFull %d is neither FailWhenFull nor WaitWhenFull", c.WhenFull)
 	}
 	if c.CloseTimeout == 0 {
 		c.CloseTimeout = DefaultCloseTimeout

@@ -133,11 +133,20 @@ func (d *Disk) Admit(n int64) error {
 	if d.limit > 0 {
 		return nil // taking the room says
 	}
+	return d.Look(n)
+}
+
+// Look says whether the disk has room for n bytes more.
+func (d *Disk) Look(n int64) error {
 	u, err := d.Usage()
 	if err != nil {
 		return err
 	}
-	if reserve := min(maxReserve, u.Total/reserveOf); u.Free-n < reserve {
+	reserve := min(maxReserve, u.Total/reserveOf)
+	if d.limit > 0 {
+		reserve = 0
+	}
+	if u.Free-n < reserve {
 		return &Error{Need: n, Used: d.Used(), Free: u.Free, Reserve: reserve}
 	}
 	return nil

@@ -11,8 +11,8 @@
 // # Concurrency
 //
 // One goroutine, started by Start, does one action at a time; Stop ends it after
-// the action it is at and waits for it. It sleeps on the journal's changed mark
-// and on nothing else.
+// the action it is at and waits for it. It sleeps on the journal's changed mark,
+// and while somebody waits for the disk to have room, for a second at a time.
 package coordinator
 
 import (
@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"io/fs"
 	"sync"
+	"time"
 
 	"github.com/aof2/aof/internal/catalog"
 	"github.com/aof2/aof/internal/fsys"
@@ -125,15 +126,10 @@ func (c *Coordinator) work() {
 		c.yield() // who waits for the same change comes first
 		a := c.next(seen)
 		if a.Kind == Sleep {
-			select {
-			case <-changed.Reached(seen + 1):
-				if !changed.Ended() {
-					continue
-				}
-				<-c.stop
-			case <-c.stop:
+			if !c.sleep(seen) {
+				return
 			}
-			return
+			continue
 		}
 		select {
 		case <-c.stop:
@@ -152,6 +148,34 @@ func (c *Coordinator) work() {
 			}
 		}
 	}
+}
+
+// lookEvery is how often the disk is looked at while somebody waits for it to have
+// room: the only thing here that nobody tells of.
+const lookEvery = time.Second
+
+// sleep returns when something has changed since seen; false when the coordinator
+// is to stop.
+func (c *Coordinator) sleep(seen uint64) bool {
+	changed := c.cfg.Journal.Changed()
+	var look <-chan time.Time
+	if c.cfg.Journal.AwaitsDisk() {
+		t := time.NewTimer(lookEvery)
+		defer t.Stop()
+		look = t.C
+	}
+	select {
+	case <-changed.Reached(seen + 1):
+		if !changed.Ended() {
+			return true
+		}
+		<-c.stop
+	case <-look:
+		c.cfg.Journal.LookAtDisk()
+		return true
+	case <-c.stop:
+	}
+	return false
 }
 
 // next plans, and tells the journal whether anything that is at work may give

@@ -16,6 +16,7 @@ type full struct {
 	attempting bool  // an attempt is being made
 	wanted     bool  // another one has been asked for, or the first one of this life
 	deciding   bool  // a decision has been refused for want of a file
+	tried      int   // appends without a place in the line that were told to wait since the last attempt
 }
 
 // GoneLocked marks a lane as deleted: no frame of it follows. It is for the accepted
@@ -43,7 +44,7 @@ func (j *Journal) roomLocked(l *Lane, n int64, w *Waiter) error {
 	case j.mu.line.head != w && j.mu.line.head != nil && l.Ordinal != 0:
 		return j.behindLocked()
 	case !j.mu.active:
-		return j.noFileLocked(l)
+		return j.noFileLocked(l, w)
 	case j.mu.unflushed > 0 && j.mu.unflushed+n > j.cfg.MaxUnflushed:
 		j.mu.stats.BlockedFlush++
 		return &BlockError{Block: Flush, Mark: &j.durable, Target: j.durable.At() + 1}
@@ -52,7 +53,7 @@ func (j *Journal) roomLocked(l *Lane, n int64, w *Waiter) error {
 	case n > BatchRoom(j.cfg.FileSize):
 		return fmt.Errorf("%w: a frame of %d bytes, where files have room for %d", ErrTooLarge, n, BatchRoom(j.cfg.FileSize))
 	case !j.readyLocked(l):
-		return j.noFileLocked(l)
+		return j.noFileLocked(l, w)
 	}
 	j.openSlotLocked()
 	return nil
@@ -61,7 +62,7 @@ func (j *Journal) roomLocked(l *Lane, n int64, w *Waiter) error {
 // noFileLocked refuses because no file is ready. Where the last attempt to prepare
 // one met a full disk, that is the answer, and another attempt is made behind it;
 // where it met the budget, only what gives room back brings another one.
-func (j *Journal) noFileLocked(l *Lane) error {
+func (j *Journal) noFileLocked(l *Lane, w *Waiter) error {
 	m := &j.mu.full
 	if l.Ordinal == 0 && !m.deciding {
 		m.deciding = true
@@ -77,6 +78,14 @@ func (j *Journal) noFileLocked(l *Lane) error {
 	case m.room && m.clearing:
 		j.mu.stats.BlockedAdmission++
 		return &BlockError{Block: Admission, Mark: &j.tries, Target: j.askLocked()}
+	case m.room && l.Ordinal != 0 && j.cfg.WaitWhenFull:
+		j.mu.stats.BlockedAdmission++
+		if w == nil {
+			if m.tried++; m.tried == 1 {
+				j.bumpLocked() // the coordinator may have to look at the disk
+			}
+		}
+		return &BlockError{Block: Admission, Mark: &j.tries, Target: j.tries.At() + 1}
 	case m.budget && j.mu.active:
 		return m.err
 	}
@@ -113,7 +122,7 @@ func (j *Journal) beginAttempt() (deciding bool) {
 func (j *Journal) endAttempt(err error, first bool) {
 	j.mu.Lock()
 	m := &j.mu.full
-	m.attempting = false
+	m.attempting, m.tried = false, 0
 	m.err = prepareError(err)
 	m.room = errors.Is(m.err, ErrFull)
 	var over *budget.Error
@@ -128,6 +137,26 @@ func (j *Journal) endAttempt(err error, first bool) {
 	j.bumpLocked()
 	j.mu.Unlock()
 	j.tries.Advance(j.tries.At() + step)
+}
+
+// AwaitsDisk reports whether somebody waits for the disk to have room: nothing
+// tells when it has, so it has to be looked at.
+func (j *Journal) AwaitsDisk() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	m := &j.mu.full
+	return j.cfg.WaitWhenFull && m.room && !m.budget && (m.tried > 0 || j.mu.line.head != nil)
+}
+
+// LookAtDisk asks for another attempt to prepare a file if the disk has room for
+// one.
+func (j *Journal) LookAtDisk() {
+	if j.cfg.Room != nil && j.cfg.Room.Look(j.cfg.FileSize) != nil {
+		return
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.askLocked()
 }
 
 // roomierLocked notes that there may be more room than when a file was last wanted.

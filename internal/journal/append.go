@@ -107,7 +107,7 @@ func (j *Journal) TryRoll() (*Ticket, error) {
 		return nil, nil // nothing was ever appended
 	case empty: // this slot's first frame ends the file before it
 	case !j.readyLocked(l):
-		return nil, j.noFileLocked(l)
+		return nil, j.noFileLocked(l, nil)
 	default:
 		j.openSlotLocked()
 	}

@@ -31,6 +31,7 @@ type Config struct {
 	Room         *budget.Disk // that FS is, when there is a budget to be kept; else nil
 	FileSize     int64
 	MaxUnflushed int64
+	WaitWhenFull bool // records that find no room are refused with Admission, also when nothing makes any
 	Now          func() time.Time
 	Random       func() uint64
 	Event        func(Event)

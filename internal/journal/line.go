@@ -26,6 +26,7 @@ func (j *Journal) Join(block Block) *Waiter {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	w.place = j.mu.line.waiters.PushBack(w)
+	j.mu.full.tried = max(0, j.mu.full.tried-1) // from now on it is the line that waits
 	j.serveLocked()
 	return w
 }
