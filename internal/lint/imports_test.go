@@ -46,7 +46,7 @@ var importTable = map[string]row{
 	// Tests of the whole: they stand above everything and nothing imports them.
 	"internal/sim": {
 		code: []string{
-			".", "aoftest", "internal/journal", "internal/catalog", "internal/segment", "internal/mark",
+			".", "aoftest", "internal/coordinator", "internal/journal", "internal/catalog", "internal/segment", "internal/mark",
 			"internal/fsys", "internal/fsys/memfs",
 		},
 	},

@@ -9,6 +9,7 @@ import (
 const (
 	followTime = 2 * time.Second // virtual: how long a follower waits
 	callTime   = time.Hour       // virtual: how long a call with a context may take
+	fullTime   = time.Minute     // virtual: how long an append waits where it may wait for room
 )
 
 // client does what its plan says.
@@ -102,9 +103,13 @@ func (l *life) append(ctx context.Context, s *stream, h Stream, op Op) {
 		// recognised by its first record.
 		lengths = append([]int{max(lengths[0], idBytes)}, lengths[1:]...)
 	}
-	if op.Mode == ModeContext {
+	if l.Plan.Setting.Wait || op.Mode == ModeContext {
+		limit := callTime
+		if l.Plan.Setting.Wait {
+			limit = fullTime
+		}
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, callTime)
+		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
 	b := l.oracle.Sending(s, lengths)
@@ -119,6 +124,9 @@ func (l *life) append(ctx context.Context, s *stream, h Stream, op Op) {
 		l.oracle.Breach(violation("law", "an append returned %d and %v", seq, err))
 	}
 	l.oracle.Sent(s, b, seq, err == nil && (op.Mode == ModeWait || op.Mode == ModeContext))
+	if seq == 0 && l.Plan.Setting.Wait && errors.Is(err, context.DeadlineExceeded) {
+		return // there was no room
+	}
 	l.judge("append", s, err)
 }
 
