@@ -3,6 +3,7 @@ package aof_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -278,4 +279,44 @@ func TestTheDiskIsLookedAtOnlyWhileSomebodyWaitsForIt(t *testing.T) {
 		during("there is room", 0, 1)
 		aoftest.Check(t, s)
 	})
+}
+
+// Where only the open file holds nothing that is needed it is ended, and its room
+// used again.
+func TestTheOpenFileGoesWhenOnlyThatMakesRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, s, st := active(t, within(leastBudget))
+		var pinning *aof.Stream // of the open file
+		var err error
+		for files := 0; err == nil; {
+			if n := openFile(s); n != files {
+				files, pinning = n, create(t, s, fmt.Sprint("pins ", n))
+				fill(t, pinning, 1, 0)
+			}
+			_, err = st.Append(ctx, make([]byte, 1000))
+		}
+		expect(t, "append", err, aof.ErrFull)
+		expect(t, "trim", st.TrimBefore(ctx, st.Bounds().Next), nil)
+		synctest.Wait()
+		_, err = st.Append(ctx, make([]byte, 1000))
+		expect(t, "append while every file is needed", err, aof.ErrFull)
+		recycled, rolled := s.Stats().Recycled, openFile(s)
+		expect(t, "trim", pinning.TrimBefore(ctx, 2), nil)
+		fill(t, st, 3, 1000)
+		synctest.Wait()
+		if s.Stats().Recycled == recycled || openFile(s) == rolled {
+			t.Errorf("the open file is still %d: %+v", openFile(s), s.Stats())
+		}
+		expect(t, "append", fillUntilRefused(t, st, 1000), aof.ErrFull) // and no rolling without an end
+	})
+}
+
+// openFile is the id of the open file.
+func openFile(s *aof.Store) (id int) {
+	for _, f := range s.Files() {
+		if f.State == aof.FileOpen {
+			id = int(f.ID)
+		}
+	}
+	return id
 }

@@ -208,6 +208,7 @@ func (c *Coordinator) state() State {
 	if f := c.cfg.Journal.Rolled(); f != nil {
 		s.Rolled = f.ID
 	}
+	s.OpenDead = c.cfg.Journal.OpenDead()
 	var last uint64
 	c.cfg.Ledger.Read(func(cat *catalog.Catalog) {
 		last, s.Streams = cat.LastSeq(), cat.Len()
@@ -245,6 +246,8 @@ func (c *Coordinator) act(a Action) error {
 		return c.seal()
 	case Recycle:
 		return c.recycle(a.File)
+	case Roll:
+		return c.roll()
 	case Snapshot:
 		return c.snapshot()
 	}
@@ -307,6 +310,15 @@ func (c *Coordinator) seal() error {
 	}
 	c.cfg.Journal.SealDecided(s)
 	return nil
+}
+
+// roll ends the open file; it is sealed next.
+func (c *Coordinator) roll() error {
+	t, err := c.cfg.Journal.TryRoll()
+	if err != nil || t == nil {
+		return err
+	}
+	return c.cfg.Journal.WaitDone(*t)
 }
 
 // carried is the digest state that outlived its file.

@@ -112,7 +112,7 @@ func (s *store) journalEvent(e journal.Event) {
 	s.note(fmt.Sprintf("%s %d", eventNames[e.Kind], e.File))
 }
 
-var actionNames = [kinds]string{"sleep", "activate", "prepare", "seal", "recycle", "snapshot"}
+var actionNames = [kinds]string{"sleep", "activate", "prepare", "seal", "recycle", "roll", "snapshot"}
 
 func (s *store) event(e Event) {
 	if e.Err != nil {

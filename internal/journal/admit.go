@@ -159,6 +159,25 @@ func (j *Journal) LookAtDisk() {
 	j.askLocked()
 }
 
+// OpenDead reports whether appends find no room, and the open file, at least half
+// full, holds no record that anybody can still read, with a file ready to go on in:
+// ending it gives its room back.
+func (j *Journal) OpenDead() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	s := &j.mu.slot
+	if !j.mu.full.room || s.used < s.capacity/2 || len(j.mu.files) == 0 || j.mu.unbound > 0 || len(j.mu.prepared) == 0 {
+		return false
+	}
+	open := j.mu.files[len(j.mu.files)-1]
+	for _, l := range j.mu.lanes {
+		if l.Ordinal != 0 && l.livesLocked(open, s.no) {
+			return false
+		}
+	}
+	return true
+}
+
 // roomierLocked notes that there may be more room than when a file was last wanted.
 func (j *Journal) roomierLocked() {
 	if m := &j.mu.full; m.room {
@@ -200,11 +219,12 @@ func (j *Journal) readyLocked(l *Lane) bool {
 }
 
 // hasRoomLocked reports whether the newest slot has room for n bytes of the lane.
-// While no file stands in reserve, its last bytes are for decisions alone, and when
-// none could be had for want of room, all of it is.
+// While no file stands ready for appends, its last bytes are for decisions alone, so
+// that those of the store itself leave the reserve to those that make room. When
+// there is no reserve and no room for one, all of it is.
 func (j *Journal) hasRoomLocked(l *Lane, n int64) bool {
-	if l.Ordinal != 0 && j.mu.unbound >= len(j.mu.prepared) {
-		if j.mu.full.room {
+	if l.Ordinal != 0 && !j.readyLocked(l) {
+		if j.mu.full.room && j.mu.unbound >= len(j.mu.prepared) {
 			return false
 		}
 		n += min(decisionRoom, j.mu.slot.capacity/8)
