@@ -75,7 +75,7 @@ func TestTheBudgetIsNeverExceeded(t *testing.T) {
 // to append, at once, and nothing happens.
 func TestAFullBudgetNamesWhoHoldsOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, s, pinning := active(t, within(leastBudget))
+		d, s, pinning := active(t, within(leastBudget))
 		fill(t, pinning, 1, 0)
 		for i := range 10 {
 			fill(t, create(t, s, "another "+string(rune('a'+i))), 1, 0)
@@ -95,8 +95,10 @@ func TestAFullBudgetNamesWhoHoldsOn(t *testing.T) {
 				t.Errorf("%s: pinned by %q: %v", f.name, full.Pinned, err)
 			}
 		}
-		if got := s.Stats().Pinned; len(got) != 8 || got[0] != "s" {
-			t.Errorf("stats: pinned by %q", got)
+		for what, got := range map[string][]string{"stats": s.Stats().Pinned, "a view": d.Inspect(nil).Pinned()} {
+			if len(got) != 8 || got[0] != "s" {
+				t.Errorf("%s: pinned by %q", what, got)
+			}
 		}
 		expect(t, "trim", st.TrimBefore(ctx, st.Bounds().Next), nil)
 		fill(t, st, 5, 1000)

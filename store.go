@@ -320,7 +320,7 @@ func (s *Store) Stats() Stats {
 	st := Stats{
 		Files: j.Files, FileBytes: j.FileBytes, Appends: j.Appends, Records: j.Records, Bytes: j.Bytes,
 		Rounds: j.Rounds, Syncs: j.Syncs, Prepared: j.Prepared, Reused: j.Reused, Unflushed: j.Unflushed, Poisoned: j.Poisoned,
-		HotBytes: s.room.Used(), HotBudget: s.room.Limit(), Pinned: s.pinned(),
+		HotBytes: s.room.Used(), HotBudget: s.room.Limit(), Pinned: pinned(s.ledger),
 		Sealed: s.events.count(EventSealed), Recycled: s.events.count(EventRecycled), Snapshots: s.coordinator.Snapshots(),
 		WouldBlock: map[BlockKind]uint64{
 			BlockAdmission: j.BlockedAdmission, BlockRollover: j.BlockedRollover, BlockFlush: j.BlockedFlush,

@@ -79,7 +79,7 @@ func waitsFor(refused error) (journal.Block, bool) {
 
 // full says what is full, and who holds on to the oldest file.
 func (s *Store) full(err error) error {
-	e := &FullError{Used: s.room.Used(), Pinned: s.pinned(), Err: err}
+	e := &FullError{Used: s.room.Used(), Pinned: pinned(s.ledger), Err: err}
 	var over *budget.Error
 	if errors.As(err, &over) {
 		e.Budget = over.Limit
@@ -88,9 +88,9 @@ func (s *Store) full(err error) error {
 }
 
 // pinned names streams that hold on to the oldest hot file.
-func (s *Store) pinned() (names []string) {
+func pinned(ledger *coordinator.Ledger) (names []string) {
 	const most = 8
-	s.ledger.Read(func(c *catalog.Catalog) { names = c.Pinned(most) })
+	ledger.Read(func(c *catalog.Catalog) { names = c.Pinned(most) })
 	return names
 }
 
