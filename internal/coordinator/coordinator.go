@@ -120,10 +120,10 @@ func (c *Coordinator) work() {
 	defer c.worker.Done()
 	changed := c.cfg.Journal.Changed()
 	for seen := changed.At(); ; {
+		c.yield() // who waits for the same change comes first
 		if at := changed.At(); at != seen {
 			seen, c.failed = at, [kinds]bool{}
 		}
-		c.yield() // who waits for the same change comes first
 		a := c.next(seen)
 		if a.Kind == Sleep {
 			if !c.sleep(seen) {

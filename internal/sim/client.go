@@ -7,9 +7,11 @@ import (
 )
 
 const (
-	followTime = 2 * time.Second // virtual: how long a follower waits
-	callTime   = time.Hour       // virtual: how long a call with a context may take
-	fullTime   = time.Minute     // virtual: how long an append waits where it may wait for room
+	// No two of them, nor what the store and the root wait for by the second, end at
+	// the same moment: which of the two would go on first is not for the seed to say.
+	followTime = 2*time.Second + 100*time.Millisecond // virtual: how long a follower waits
+	callTime   = time.Hour                            // virtual: how long a call with a context may take
+	fullTime   = time.Minute + 300*time.Millisecond   // virtual: how long an append waits where it may wait for room
 )
 
 // client does what its plan says.
