@@ -28,8 +28,8 @@ var (
 	ErrMismatch = errors.New("aof: another next record than expected")
 	// ErrDiverged is matched by every DivergedError.
 	ErrDiverged = errors.New("aof: the stream is not the one that the cursor is from")
-	// ErrFull: the disk has no room for another hot file. Free space, or trim
-	// streams, and append again; the store needs no restart.
+	// ErrFull: neither budget nor disk have room for another hot file, and nothing
+	// that is at work will make any. It is matched by every FullError.
 	ErrFull = errors.New("aof: full")
 	// ErrLocked is matched by every LockedError.
 	ErrLocked = errors.New("aof: locked")
@@ -51,8 +51,11 @@ type BlockKind uint8
 
 // The kinds of waiting.
 const (
+	// BlockAdmission: budget or disk have no room for another hot file, and room is
+	// being made.
+	BlockAdmission BlockKind = iota + 1
 	// BlockRollover: the next hot file is not prepared yet.
-	BlockRollover BlockKind = iota + 1
+	BlockRollover
 	// BlockFlush: as many bytes as allowed are accepted and not yet on disk.
 	BlockFlush
 	// BlockHydration: the records are being fetched from disk.
@@ -64,6 +67,8 @@ const (
 // String is the kind in one word.
 func (k BlockKind) String() string {
 	switch k {
+	case BlockAdmission:
+		return "admission"
 	case BlockRollover:
 		return "rollover"
 	case BlockFlush:
@@ -92,6 +97,30 @@ func (e *WouldBlockError) Is(target error) bool { return target == ErrWouldBlock
 // Ready is closed when trying again is worthwhile, or when the store closes. It
 // is a hint, not a promise: another caller may have been faster.
 func (e *WouldBlockError) Ready() <-chan struct{} { return e.mark.Reached(e.target) }
+
+// FullError says that there is no room for another hot file. Trim or delete
+// streams, raise Options.HotBudget or free space on the disk, and append again; the
+// store needs no restart.
+type FullError struct {
+	Used   int64    // bytes that the store takes
+	Budget int64    // bytes that it may take; 0 when it is the disk that is full
+	Pinned []string // streams with records in the oldest sealed hot file that is needed, eight at most: trimming all of them gives it back
+	Err    error    // what was asked for and refused
+}
+
+func (e *FullError) Error() string {
+	s := fmt.Sprintf("aof: full: %v", e.Err)
+	if len(e.Pinned) > 0 {
+		s += fmt.Sprintf("; the oldest hot file is needed by %q", e.Pinned)
+	}
+	return s
+}
+
+// Is matches ErrFull.
+func (e *FullError) Is(target error) bool { return target == ErrFull }
+
+// Unwrap is what was refused.
+func (e *FullError) Unwrap() error { return e.Err }
 
 // UnsettledError says that records First..Last were accepted and that it is not
 // known whether they are durable: the wait for that ended with Err. Do not append

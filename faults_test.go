@@ -333,3 +333,60 @@ func TestFailedPreparationsLeaveNothingBehind(t *testing.T) {
 		})
 	}
 }
+
+// With not a byte free, in the life that filled the disk and in the one behind an
+// unclean end, streams are trimmed and deleted, files are sealed and snapshots
+// written, and what that gives back is used.
+func TestWithNothingFreeRoomIsGivenBack(t *testing.T) {
+	giveBack := map[string]func(t *testing.T, s *aof.Store) error{
+		"trim": func(t *testing.T, s *aof.Store) error {
+			st := stream(t, s, "s")
+			return st.TrimBefore(ctx, st.Bounds().Next)
+		},
+		"delete": func(_ *testing.T, s *aof.Store) error { return s.DeleteStream(ctx, "s") },
+		"seal and trim": func(t *testing.T, s *aof.Store) error {
+			st := stream(t, s, "s")
+			return errors.Join(s.Seal(ctx), st.TrimBefore(ctx, st.Bounds().Next))
+		},
+		"trim often": func(t *testing.T, s *aof.Store) (err error) {
+			st := stream(t, s, "s")
+			for seq := aof.Seq(2); seq < st.Bounds().Next && err == nil; seq++ {
+				err = st.TrimBefore(ctx, seq)
+			}
+			return err
+		},
+	}
+	ends := map[string]func(d *aoftest.Disk, s *aof.Store) *aoftest.Disk{
+		"the same life":          func(*aoftest.Disk, *aof.Store) *aoftest.Disk { return nil },
+		"behind a clean end":     func(d *aoftest.Disk, s *aof.Store) *aoftest.Disk { expect(t, "close", s.Close(), nil); return d },
+		"behind a kill":          func(d *aoftest.Disk, _ *aof.Store) *aoftest.Disk { return d.Kill(1) },
+		"behind a loss of power": func(d *aoftest.Disk, _ *aof.Store) *aoftest.Disk { return d.Crash(1) },
+	}
+	for how, give := range giveBack {
+		for when, end := range ends {
+			synctest.Test(t, func(t *testing.T) {
+				d, s, st := active(t, aoftest.Small())
+				fillRounds(t, s, st, 3)
+				synctest.Wait()
+				d.SetFree(0)
+				expect(t, "append", fillUntilRefused(t, st, 100), aof.ErrFull)
+				synctest.Wait()
+				if after := end(d, s); after != nil {
+					d, s = after, after.Open(aoftest.Small())
+					d.SetFree(0)
+				}
+				if err := give(t, s); err != nil {
+					t.Errorf("%s, %s: %v", how, when, err)
+				}
+				synctest.Wait()
+				if st := s.Stats(); st.Recycled == 0 {
+					t.Errorf("%s, %s: nothing was given back: %+v", how, when, st)
+				}
+				fill(t, create(t, s, "another"), 20, 1000)
+				synctest.Wait()
+				aoftest.Check(t, s)
+				d.CheckFiles(s)
+			})
+		}
+	}
+}

@@ -144,6 +144,8 @@ type Stats struct {
 	Streams    int
 	Files      int    // hot files, prepared ones included
 	FileBytes  int64  // their size
+	HotBytes   int64  // bytes that the store takes in its directory, by the file system's account: what HotBudget is about
+	HotBudget  int64  // bytes that it may take; 0 when as many as the disk has
 	Appends    uint64 // batches accepted
 	Records    uint64 // records accepted
 	Bytes      uint64 // bytes of frames accepted
@@ -157,6 +159,7 @@ type Stats struct {
 	Prepared   uint64 // hot files made ready
 	Reused     uint64 // those of them that were recycled ones, whose blocks sync faster
 	WouldBlock map[BlockKind]uint64
+	Pinned     []string // streams with records in the oldest sealed hot file that is needed, eight at most
 
 	// Distributions since Open, times in nanoseconds.
 	AppendTime   Histogram // of appends that waited until they were durable, from call to return

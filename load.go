@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/aof2/aof/internal/budget"
 	"github.com/aof2/aof/internal/catalog"
 	"github.com/aof2/aof/internal/coordinator"
 	"github.com/aof2/aof/internal/fsys"
@@ -53,9 +54,10 @@ func load(fsy fsys.FS, opts *Options, mode loadMode, events *eventFeed) (*loaded
 		}
 	}
 	ledger := coordinator.NewLedger(cat)
+	room, _ := fsy.(*budget.Disk) // a view has none
 	cfg := journal.Config{
-		FS: fsy, FileSize: opts.HotFileSize, MaxUnflushed: opts.MaxUnflushed, Now: opts.Now,
-		Random: randomOf(fsy), Yield: yieldOf(fsy, "leader"), Event: events.journal, DurableOnly: mode == loadBesideOpen,
+		FS: fsy, Room: room, FileSize: opts.HotFileSize, MaxUnflushed: opts.MaxUnflushed, WaitWhenFull: opts.WhenFull == WaitWhenFull, Now: opts.Now,
+		Random: randomOf(opts.FS), Yield: yieldOf(opts.FS, "leader"), Event: events.journal, DurableOnly: mode == loadBesideOpen,
 	}
 	rec, err := journal.Recover(cfg, start, mode != loadToOpen, ledger)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/aof2/aof/internal/coordinator"
 	"github.com/aof2/aof/internal/fsys"
 )
 
@@ -42,6 +43,18 @@ type Options struct {
 	// MaxUnflushed bounds the bytes that are accepted and not yet on disk; 0
 	// means DefaultMaxUnflushed. Beyond it TryAppend answers WouldBlock(Flush).
 	MaxUnflushed int64
+	// HotBudget bounds the bytes that the store takes in its directory, in bytes
+	// that the file system has set aside: hot files whether they are open, complete,
+	// prepared or wait to be used again, snapshots, and what is kept ready for both.
+	// It is never exceeded, not for a moment; appends that would need more are
+	// refused. 0 means what the disk has, less a reserve of 2 % of it, at most 256
+	// MiB. A budget below what a store needs to go on is ErrInvalid, which names the
+	// least. One below what is taken already is no error: appends are refused until
+	// trimming has made room.
+	HotBudget int64
+	// WhenFull says what an append does when neither HotBudget nor the disk have room
+	// and nothing that is at work will make any; the zero value is FailWhenFull.
+	WhenFull WhenFull
 	// CloseTimeout bounds how long Close waits for accepted records to become
 	// durable; 0 means DefaultCloseTimeout.
 	CloseTimeout time.Duration
@@ -59,6 +72,18 @@ type Options struct {
 	// memory through it, other modules leave it nil.
 	FS fsys.FS
 }
+
+// WhenFull is what an append does when there is no room.
+type WhenFull uint8
+
+// What an append can do when there is no room.
+const (
+	// FailWhenFull refuses it with ErrFull.
+	FailWhenFull WhenFull = iota
+	// WaitWhenFull lets Append wait, and TryAppend answer WouldBlock(Admission),
+	// until somebody trims, deletes or frees space on the disk.
+	WaitWhenFull
+)
 
 // withDefaults returns a filled and checked copy.
 func (o *Options) withDefaults() (Options, error) {
@@ -87,6 +112,12 @@ func (o *Options) withDefaults() (Options, error) {
 		return c, invalidf("MaxRecord %d does not fit into a batch of MaxBatch %d bytes, which has room for %d", c.MaxRecord, c.MaxBatch, largest)
 	}
 	setDefault(&c.MaxUnflushed, DefaultMaxUnflushed)
+	if least := coordinator.LeastBudget(c.HotFileSize); c.HotBudget != 0 && c.HotBudget < least {
+		return c, invalidf("HotBudget %d is below %d, the least with which a store of hot files of %d bytes can go on; raise it, or lower HotFileSize", c.HotBudget, least, c.HotFileSize)
+	}
+	if c.WhenFull > WaitWhenFull {
+		return c, invalidf("WhenFull %d is neither FailWhenFull nor WaitWhenFull", c.WhenFull)
+	}
 	if c.CloseTimeout == 0 {
 		c.CloseTimeout = DefaultCloseTimeout
 	}
@@ -106,6 +137,7 @@ func (o *Options) checkSigns() error {
 		{"MaxRecord", o.MaxRecord},
 		{"MaxBatch", o.MaxBatch},
 		{"MaxUnflushed", o.MaxUnflushed},
+		{"HotBudget", o.HotBudget},
 		{"CloseTimeout", int64(o.CloseTimeout)},
 	} {
 		if f.value < 0 {

@@ -39,6 +39,7 @@ func TestOptionsAreRefusedOrUseful(t *testing.T) {
 		{"negative unflushed limit", aof.Options{MaxUnflushed: -1}, aof.ErrInvalid},
 		{"unflushed limit of one byte", aof.Options{MaxUnflushed: 1}, nil},
 		{"the highest unflushed limit", aof.Options{MaxUnflushed: math.MaxInt64}, nil},
+		{"an unknown way to be full", aof.Options{WhenFull: aof.WaitWhenFull + 1}, aof.ErrInvalid},
 		{"negative close timeout", aof.Options{CloseTimeout: -time.Second}, aof.ErrInvalid},
 		{"close timeout of a nanosecond", aof.Options{CloseTimeout: 1}, nil},
 		{"the longest close timeout", aof.Options{CloseTimeout: math.MaxInt64}, nil},

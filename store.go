@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aof2/aof/internal/budget"
 	"github.com/aof2/aof/internal/catalog"
 	"github.com/aof2/aof/internal/coordinator"
 	"github.com/aof2/aof/internal/fsys"
@@ -27,6 +28,7 @@ type Store struct {
 	opts        Options
 	fs          fsys.FS
 	ownFS       bool
+	room        *budget.Disk // fs, with what is taken of it counted
 	lock        interface{ Close() error }
 	journal     *journal.Journal
 	ledger      *coordinator.Ledger
@@ -88,13 +90,16 @@ func (s *Store) open() error {
 		return err
 	}
 	s.lock = lock
-	l, err := load(s.fs, &s.opts, loadToOpen, s.events)
+	if s.room, err = budget.New(s.fs, s.opts.HotBudget, journal.Dir, coordinator.SnapshotDir); err != nil {
+		return err
+	}
+	l, err := load(s.room, &s.opts, loadToOpen, s.events)
 	if err != nil {
 		return err
 	}
 	s.journal, s.ledger, s.recovery = l.journal, l.ledger, l.report
 	s.coordinator = coordinator.New(coordinator.Config{
-		FS: s.fs, Journal: s.journal, Ledger: s.ledger, Store: l.store, Snapshots: l.snapshots, Event: s.events.coordinator, Yield: yieldOf(s.fs, "coordinator"),
+		FS: s.room, Journal: s.journal, Ledger: s.ledger, Store: l.store, Snapshots: l.snapshots, Event: s.events.coordinator, Yield: yieldOf(s.fs, "coordinator"),
 	})
 	s.journal.Start()
 	s.coordinator.Start()
@@ -317,9 +322,10 @@ func (s *Store) Stats() Stats {
 	st := Stats{
 		Files: j.Files, FileBytes: j.FileBytes, Appends: j.Appends, Records: j.Records, Bytes: j.Bytes,
 		Rounds: j.Rounds, Syncs: j.Syncs, Prepared: j.Prepared, Reused: j.Reused, Unflushed: j.Unflushed, Poisoned: j.Poisoned,
+		HotBytes: s.room.Used(), HotBudget: s.room.Limit(), Pinned: pinned(s.ledger),
 		Sealed: s.events.count(EventSealed), Recycled: s.events.count(EventRecycled), Snapshots: s.coordinator.Snapshots(),
 		WouldBlock: map[BlockKind]uint64{
-			BlockRollover: j.BlockedRollover, BlockFlush: j.BlockedFlush,
+			BlockAdmission: j.BlockedAdmission, BlockRollover: j.BlockedRollover, BlockFlush: j.BlockedFlush,
 			BlockHydration: s.fetches.started.Load(), BlockTail: s.fetches.tails.Load(),
 		},
 		AppendTime: histogram(&s.appendTime),

@@ -96,12 +96,13 @@ func bounds(j *journal.Journal, l *journal.Lane) Bounds {
 // appends any more. ErrNotFound: the stream has been deleted. ErrClosed,
 // ErrInvalid (no record at all).
 func (st *Stream) TryAppend(recs ...[]byte) (Seq, error) {
-	t, err := st.try(journal.Batch{Records: recs}, false)
+	t, err := st.try(journal.Batch{Records: recs}, false, nil)
 	return Seq(t.First), err
 }
 
 // Append appends the records as one batch and returns when they are durable, with
-// the seq of the first. It waits for room when there is none.
+// the seq of the first. It waits for room when there is none, in order with all
+// others that wait.
 //
 // A seq of 0 with an error says that nothing happened. A seq with an error, always
 // an *UnsettledError, says that the records were accepted and that the wait for
@@ -114,7 +115,7 @@ func (st *Stream) Append(ctx context.Context, recs ...[]byte) (Seq, error) {
 // TryAppendBatch is TryAppend for a Batch; its Ack says nothing here. A
 // *MismatchError refuses it when its ExpectNext is not the stream's Next.
 func (st *Stream) TryAppendBatch(b *Batch) (Seq, error) {
-	t, err := st.try(b.journal(), false)
+	t, err := st.try(b.journal(), false, nil)
 	return Seq(t.First), err
 }
 
@@ -139,7 +140,7 @@ func (st *Stream) append(ctx context.Context, b journal.Batch, ack Ack) (Seq, er
 	}
 	mayLead := ack == AckDurable && ctx.Done() == nil
 	begin := time.Now()
-	t, err := st.try(b, mayLead)
+	t, err := st.try(b, mayLead, nil)
 	if err != nil {
 		t, err = st.retry(ctx, b, mayLead, err)
 	}
@@ -173,7 +174,7 @@ func (b *Batch) journal() journal.Batch {
 }
 
 // try makes one attempt.
-func (st *Stream) try(b journal.Batch, mayLead bool) (journal.Ticket, error) {
+func (st *Stream) try(b journal.Batch, mayLead bool, w *journal.Waiter) (journal.Ticket, error) {
 	o := &st.store.opts
 	if len(b.Records) == 0 {
 		return journal.Ticket{}, invalidf("an append needs at least one record")
@@ -186,7 +187,7 @@ func (st *Stream) try(b journal.Batch, mayLead bool) (journal.Ticket, error) {
 	if n := b.Length(); n > o.MaxBatch {
 		return journal.Ticket{}, fmt.Errorf("%w: %d records take %d bytes as one batch, MaxBatch is %d; split them", ErrTooLarge, len(b.Records), n, o.MaxBatch)
 	}
-	t, err := st.store.journal.TryAppend(st.lane, b, mayLead)
+	t, err := st.store.journal.TryAppend(st.lane, b, mayLead, w)
 	var mismatch *journal.MismatchError
 	if errors.As(err, &mismatch) {
 		return journal.Ticket{}, &MismatchError{Stream: st.name, Expected: Seq(b.Expect), Next: Seq(mismatch.Next)}
@@ -197,15 +198,32 @@ func (st *Stream) try(b journal.Batch, mayLead bool) (journal.Ticket, error) {
 	return t, nil
 }
 
-// retry waits after a refusal and tries until the records are accepted.
+// retry waits behind those who wait already, and tries until the records are
+// accepted.
 func (st *Stream) retry(ctx context.Context, b journal.Batch, mayLead bool, refused error) (journal.Ticket, error) {
+	block, waits := waitsFor(refused)
+	if !waits {
+		return journal.Ticket{}, refused
+	}
+	w := st.store.journal.Join(block)
+	defer w.Leave()
 	first := true
+	select {
+	case <-w.Turn():
+	default:
+		first = false
+		select {
+		case <-w.Turn():
+		case <-ctx.Done():
+			return journal.Ticket{}, context.Cause(ctx)
+		}
+	}
 	return wait(ctx, func() (journal.Ticket, error) {
 		if first {
 			first = false
 			return journal.Ticket{}, refused
 		}
-		return st.try(b, mayLead)
+		return st.try(b, mayLead, w)
 	})
 }
 

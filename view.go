@@ -133,6 +133,10 @@ func (v *View) state(name string) (s catalog.StreamState, err error) {
 	return s, nil
 }
 
+// Pinned names streams with records in the oldest sealed hot file that is needed,
+// eight at most: trimming all of them gives it back.
+func (v *View) Pinned() []string { return pinned(v.loaded.ledger) }
+
 // Reader returns a reader of the stream's records as of the view: behind the last
 // one is io.EOF. Records that the running program has trimmed meanwhile may be an
 // error; look again then.

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/aof2/aof/internal/budget"
 	"github.com/aof2/aof/internal/catalog"
 	"github.com/aof2/aof/internal/coordinator"
 	"github.com/aof2/aof/internal/fsys"
@@ -49,13 +50,48 @@ func (s *Store) refusal(err error) error {
 	}
 	var b *journal.BlockError
 	if errors.As(err, &b) {
-		kind := BlockRollover
-		if b.Block == journal.Flush {
-			kind = BlockFlush
-		}
-		return &WouldBlockError{Kind: kind, mark: b.Mark, target: b.Target}
+		return &WouldBlockError{Kind: blockKinds[b.Block], mark: b.Mark, target: b.Target}
+	}
+	if errors.Is(err, journal.ErrFull) && !errors.Is(err, journal.ErrReadOnly) {
+		return s.full(err)
 	}
 	return translate(err)
+}
+
+var blockKinds = map[journal.Block]BlockKind{
+	journal.Admission: BlockAdmission, journal.Rollover: BlockRollover, journal.Flush: BlockFlush,
+}
+
+// waitsFor is what a refusal lets a caller who can wait wait for, and whether it
+// does.
+func waitsFor(refused error) (journal.Block, bool) {
+	var b *WouldBlockError
+	if errors.As(refused, &b) {
+		for block, kind := range blockKinds {
+			if kind == b.Kind {
+				return block, true
+			}
+		}
+	}
+	var stale *journal.StaleError
+	return journal.Rollover, errors.As(refused, &stale)
+}
+
+// full says what is full, and who holds on to the oldest file.
+func (s *Store) full(err error) error {
+	e := &FullError{Used: s.room.Used(), Pinned: pinned(s.ledger), Err: err}
+	var over *budget.Error
+	if errors.As(err, &over) {
+		e.Budget = over.Limit
+	}
+	return e
+}
+
+// pinned names streams that hold on to the oldest hot file.
+func pinned(ledger *coordinator.Ledger) (names []string) {
+	const most = 8
+	ledger.Read(func(c *catalog.Catalog) { names = c.Pinned(most) })
+	return names
 }
 
 // translate gives errors of inner packages their public names.

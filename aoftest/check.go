@@ -13,6 +13,9 @@ import (
 // ones that wait to be used again.
 const spareFiles = 8
 
+// blockBytes is what file systems hand out at once, as a rule.
+const blockBytes = 4096
+
 // ExpectDamage says that what is on the disk may fail its checksums when the test
 // ends.
 func (d *Disk) ExpectDamage() {
@@ -144,9 +147,48 @@ func (d *Disk) finish() {
 	if !damaged {
 		d.Check()
 	}
+	d.checkRoom()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for name, n := range d.mu.handles {
 		d.tb.Errorf("%s is still open, %d times", name, n)
 	}
+}
+
+// checkRoom holds what the last store says it takes against what the file system
+// says. File systems other than those in memory may take a block of a file for
+// their own accounts while it is written to.
+func (d *Disk) checkRoom() {
+	d.tb.Helper()
+	d.mu.Lock()
+	n, touched := len(d.mu.stores), d.mu.touched
+	d.mu.Unlock()
+	if n == 0 || touched {
+		return
+	}
+	taken, files := d.taken()
+	slack := int64(0)
+	if d.mem == nil {
+		slack = int64(files) * blockBytes
+	}
+	if got := d.mu.stores[n-1].Stats().HotBytes; got > taken+slack || taken > got+slack {
+		d.tb.Errorf("the store takes %d bytes by its own account and %d by the file system's", got, taken)
+	}
+}
+
+// taken is what all files take on the disk, and how many there are.
+func (d *Disk) taken() (bytes int64, files int) {
+	d.tb.Helper()
+	d.walk(".", func(name string, _ fsys.Entry) {
+		f, err := d.fs.Open(name)
+		if err != nil {
+			d.tb.Fatalf("open %s: %v", name, err)
+		}
+		n, err := f.Allocated()
+		if err = errors.Join(err, f.Close()); err != nil {
+			d.tb.Fatalf("what %s takes: %v", name, err)
+		}
+		bytes, files = bytes+n, files+1
+	})
+	return bytes, files
 }

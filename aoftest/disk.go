@@ -46,6 +46,7 @@ type Disk struct {
 		stores  []*aof.Store
 		handles map[string]int // open ones, by name; locks too
 		damaged bool
+		touched bool // somebody else than the last store has written
 	}
 	faults faults
 }
@@ -103,6 +104,7 @@ func (d *Disk) TryOpen(o *aof.Options) (*aof.Store, error) {
 	if err == nil {
 		d.mu.Lock()
 		d.mu.stores = append(d.mu.stores, s)
+		d.mu.touched = false
 		d.mu.Unlock()
 	}
 	return s, err
@@ -225,6 +227,7 @@ func (d *Disk) Write(name string, b []byte, off int64) {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		d.tb.Fatalf("write %s: %v", name, err)
 	}
+	d.touch()
 }
 
 // Remove removes a file.
@@ -233,6 +236,13 @@ func (d *Disk) Remove(name string) {
 	if err := d.fs.Remove(name); err != nil {
 		d.tb.Fatalf("remove %s: %v", name, err)
 	}
+	d.touch()
+}
+
+func (d *Disk) touch() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.mu.touched = true
 }
 
 // Handles is how many files and locks are open, for stores and views on d.

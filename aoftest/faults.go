@@ -73,6 +73,13 @@ func (d *Disk) SetFree(bytes int64) {
 	d.memory("SetFree").SetFree(bytes)
 }
 
+// Used is how many bytes of the disk are taken. It may be asked while an operation
+// is being matched by Fail.
+func (d *Disk) Used() int64 {
+	d.tb.Helper()
+	return d.memory("Used").Used()
+}
+
 // FlipBit inverts one bit of a file.
 func (d *Disk) FlipBit(name string, bit int64) {
 	d.tb.Helper()

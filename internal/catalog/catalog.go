@@ -179,6 +179,23 @@ func (c *Catalog) Live(r Run) bool {
 	return ok && s.live(r.Last)
 }
 
+// Pinned names live streams, most of them at most, that have a record in the oldest file that anybody can still read.
+func (c *Catalog) Pinned(most int) (names []string) {
+	for _, id := range c.order {
+		f := c.files[id]
+		if f.LiveRuns == 0 {
+			continue
+		}
+		for _, r := range f.Runs {
+			if s, ok := c.streams.get(r.Ordinal); ok && s.live(r.Last) && len(names) < most {
+				names = append(names, s.Name)
+			}
+		}
+		return names
+	}
+	return nil
+}
+
 // LastRuns returns the runs in a sealed file that are the last sealed ones of a live stream. Their
 // digest states belong into the decision that recycles the file, for no other file has them.
 func (c *Catalog) LastRuns(id uint64) []Run {

@@ -11,8 +11,8 @@
 // # Concurrency
 //
 // One goroutine, started by Start, does one action at a time; Stop ends it after
-// the action it is at and waits for it. It sleeps on the journal's changed mark
-// and on nothing else.
+// the action it is at and waits for it. It sleeps on the journal's changed mark,
+// and while somebody waits for the disk to have room, for a second at a time.
 package coordinator
 
 import (
@@ -71,6 +71,7 @@ type Coordinator struct {
 	calm   bool        // of the worker: no round has ended for a moment
 	calmAt uint64      // of the worker: and this is how many had
 	made   bool        // of the worker: the directory of the snapshots is there, durably
+	found  bool        // spares tells of those that the last life left; of the worker
 }
 
 // snapshot is a kept snapshot.
@@ -130,21 +131,16 @@ func (c *Coordinator) work() {
 	defer c.worker.Done()
 	changed := c.cfg.Journal.Changed()
 	for seen := changed.At(); ; {
+		c.yield() // who waits for the same change comes first
 		if at := changed.At(); at != seen {
 			seen, c.failed = at, [kinds]bool{}
 		}
-		c.yield() // who waits for the same change comes first
-		a := Plan(c.state())
+		a := c.next(seen)
 		if a.Kind == Sleep {
-			select {
-			case <-changed.Reached(seen + 1):
-				if !changed.Ended() {
-					continue
-				}
-				<-c.stop
-			case <-c.stop:
+			if !c.sleep(seen) {
+				return
 			}
-			return
+			continue
 		}
 		select {
 		case <-c.stop:
@@ -174,6 +170,42 @@ func (c *Coordinator) do(a Action) {
 	}
 }
 
+// lookEvery is how often the disk is looked at while somebody waits for it to have
+// room: the only thing here that nobody tells of.
+const lookEvery = time.Second
+
+// sleep returns when something has changed since seen; false when the coordinator
+// is to stop.
+func (c *Coordinator) sleep(seen uint64) bool {
+	changed := c.cfg.Journal.Changed()
+	var look <-chan time.Time
+	if c.cfg.Journal.AwaitsDisk() {
+		t := time.NewTimer(lookEvery)
+		defer t.Stop()
+		look = t.C
+	}
+	select {
+	case <-changed.Reached(seen + 1):
+		if !changed.Ended() {
+			return true
+		}
+		<-c.stop
+	case <-look:
+		c.cfg.Journal.LookAtDisk()
+		return true
+	case <-c.stop:
+	}
+	return false
+}
+
+// next plans, and tells the journal whether anything that is at work may give
+// room back; seen is the count of changes that the plan knows of at least.
+func (c *Coordinator) next(seen uint64) Action {
+	s := c.state()
+	c.cfg.Journal.SetClearing(Clears(s), seen)
+	return Plan(s)
+}
+
 func (c *Coordinator) yield() {
 	if c.cfg.Yield != nil {
 		c.cfg.Yield()
@@ -196,6 +228,7 @@ func (c *Coordinator) state() State {
 	if f := c.cfg.Journal.Rolled(); f != nil {
 		s.Rolled = f.ID
 	}
+	s.OpenDead = c.cfg.Journal.OpenDead()
 	var last uint64
 	c.cfg.Ledger.Read(func(cat *catalog.Catalog) {
 		last, s.Streams = cat.LastSeq(), cat.Len()
@@ -228,15 +261,13 @@ func (c *Coordinator) act(a Action) error {
 	case Activate:
 		return c.cfg.Journal.Activate()
 	case Prepare:
-		if err := c.reserve(); err != nil {
-			c.cfg.Journal.Attempted(err)
-			return err
-		}
-		return c.cfg.Journal.Prepare()
+		return c.cfg.Journal.Prepare(c.reserve)
 	case Seal:
 		return c.seal()
 	case Recycle:
 		return c.recycle(a.File)
+	case Roll:
+		return c.roll()
 	case Snapshot:
 		return c.snapshot()
 	}
@@ -328,6 +359,15 @@ func (c *Coordinator) pace() {
 	c.yield()
 }
 
+// roll ends the open file; it is sealed next.
+func (c *Coordinator) roll() error {
+	t, err := c.cfg.Journal.TryRoll()
+	if err != nil || t == nil {
+		return err
+	}
+	return c.cfg.Journal.WaitDone(*t)
+}
+
 // carried is the digest state that outlived its file.
 func (c *Coordinator) carried(ordinal uint32) (last uint64, state []byte) {
 	c.cfg.Ledger.Read(func(cat *catalog.Catalog) {
@@ -391,12 +431,12 @@ func (c *Coordinator) snapshot() error {
 	}
 	c.mu.Unlock()
 	s := snapshot{name: snapshotName(at.Seq, serial), seq: at.Seq, file: at.File, serial: serial & 0xffff}
-	if err := c.makeDir(); err != nil {
+	if err := errors.Join(c.makeDir(), c.find()); err != nil {
 		return fmt.Errorf("make %s: %w", SnapshotDir, err)
 	}
 	b := catalog.EncodeSnapshot(nil, cat, at, c.cfg.Store)
 	s.bytes = int64(len(b))
-	spare := c.spares.largest()
+	spare := c.spares.bySize()[0]
 	c.spares[spare] = 0
 	if err := writeSnapshot(c.cfg.FS, spareName(spare), s.name, b); err != nil {
 		return fmt.Errorf("write %s: %w", s.name, err)

@@ -30,14 +30,14 @@ func TestTheLifeOfAFile(t *testing.T) {
 	l := s.create("a")
 	s.want("the first decision", "prepared 1")
 	s.settle()
-	s.want("a file is taken", "prepared 2")
+	s.want("a file is taken", "prepared 2", "prepared 3")
 	s.append(l, "one")
 	s.settle()
 	s.want("an append")
 	s.roll()
 	s.want("the end of a file", "rolled 1")
 	s.settle()
-	s.want("a complete file", "prepared 3", "sealed 1", "snapshot")
+	s.want("a complete file", "prepared 4", "sealed 1", "snapshot")
 	s.append(l, "two")
 	s.trim(l, 2)
 	s.settle()
@@ -49,11 +49,11 @@ func TestTheLifeOfAFile(t *testing.T) {
 	})
 	s.roll()
 	s.settle()
-	s.want("the next file is the old one", "rolled 2", "prepared 4", "sealed 2")
+	s.want("the next file is the old one", "rolled 2", "prepared 5", "sealed 2")
 	if st := s.j.Stats(); st.Reused != 1 {
 		t.Errorf("%+v", st)
 	}
-	if got, want := s.names(journal.Dir), []string{"0000000000000002.aof", "0000000000000003.aof", "0000000000000004.aof", "current"}; !slices.Equal(got, want) {
+	if got, want := s.names(journal.Dir), []string{"0000000000000002.aof", "0000000000000003.aof", "0000000000000004.aof", "0000000000000005.aof", "current"}; !slices.Equal(got, want) {
 		t.Errorf("files %q", got)
 	}
 	s = open(t, s.kill())
@@ -163,7 +163,9 @@ func (s *store) insist(try func() (journal.Ticket, error)) error {
 }
 
 func (s *store) insistAppend(l *journal.Lane, rec []byte) error {
-	return s.insist(func() (journal.Ticket, error) { return s.j.TryAppend(l, journal.Batch{Records: [][]byte{rec}}, false) })
+	return s.insist(func() (journal.Ticket, error) {
+		return s.j.TryAppend(l, journal.Batch{Records: [][]byte{rec}}, false, nil)
+	})
 }
 
 func (s *store) insistCreate(name string) *journal.Lane {
@@ -227,13 +229,13 @@ func TestAFullDiskComesToRest(t *testing.T) {
 		}
 		var err error
 		for err == nil {
-			_, err = s.j.TryAppend(l, journal.Batch{Records: [][]byte{make([]byte, 50)}}, false)
+			_, err = s.j.TryAppend(l, journal.Batch{Records: [][]byte{make([]byte, 50)}}, false, nil)
 			var b *journal.BlockError
 			if errors.As(err, &b) {
 				synctest.Wait()
 				close(seals)
 				<-b.Mark.Reached(b.Target)
-				_, err = s.j.TryAppend(l, journal.Batch{Records: [][]byte{make([]byte, 50)}}, false)
+				_, err = s.j.TryAppend(l, journal.Batch{Records: [][]byte{make([]byte, 50)}}, false, nil)
 			}
 			synctest.Wait()
 		}
@@ -242,7 +244,7 @@ func TestAFullDiskComesToRest(t *testing.T) {
 		}
 		synctest.Wait() // returns only when nobody does anything any more
 		s.mem.SetFree(-1)
-		_, _ = s.j.TryAppend(l, journal.Batch{Records: [][]byte{make([]byte, 50)}}, false) // asks
+		_, _ = s.j.TryAppend(l, journal.Batch{Records: [][]byte{make([]byte, 50)}}, false, nil) // asks
 		synctest.Wait()
 		if err := s.insistAppend(l, make([]byte, 50)); err != nil {
 			t.Errorf("there is room again: %v", err)
@@ -333,7 +335,7 @@ func TestStopAtAnyTime(t *testing.T) {
 			s.c.Start()
 			l := s.insistCreate("a")
 			for range n {
-				if _, err := s.j.TryAppend(l, journal.Batch{Records: [][]byte{make([]byte, 3000)}}, false); err != nil {
+				if _, err := s.j.TryAppend(l, journal.Batch{Records: [][]byte{make([]byte, 3000)}}, false, nil); err != nil {
 					break
 				}
 			}

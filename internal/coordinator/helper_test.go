@@ -112,7 +112,7 @@ func (s *store) journalEvent(e journal.Event) {
 	s.note(fmt.Sprintf("%s %d", eventNames[e.Kind], e.File))
 }
 
-var actionNames = [kinds]string{"sleep", "activate", "prepare", "seal", "recycle", "snapshot"}
+var actionNames = [kinds]string{"sleep", "activate", "prepare", "seal", "recycle", "roll", "snapshot"}
 
 func (s *store) event(e Event) {
 	if e.Err != nil {
@@ -149,7 +149,7 @@ func (s *store) kill() *memfs.Mem {
 
 // step does what the plan says once, and says what that was.
 func (s *store) step() (ActionKind, error) {
-	a := Plan(s.c.state())
+	a := s.c.next(s.j.Changed().At())
 	return a.Kind, s.c.act(a)
 }
 
@@ -218,7 +218,7 @@ func (s *store) append(l *journal.Lane, recs ...string) {
 		b[i] = []byte(recs[i])
 	}
 	s.keepGoing(func() error {
-		t, err := s.j.TryAppend(l, journal.Batch{Records: b}, true)
+		t, err := s.j.TryAppend(l, journal.Batch{Records: b}, true, nil)
 		if err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ const (
 	Prepare                    // appends will soon want another file
 	Seal                       // a file is complete
 	Recycle                    // a file holds nothing that is needed
+	Roll                       // the open file holds nothing that is needed, and only its room could be had
 	Snapshot                   // the journal behind the last one has grown, or a dead file waits for it
 	kinds
 )
@@ -25,6 +26,7 @@ type State struct {
 	WantsActivation bool
 	WantsFile       bool
 	Full            bool        // the last attempt to prepare a file failed
+	OpenDead        bool        // there is no room, and none is needed of what the open file takes
 	Rolled          uint64      // the oldest complete file that is not sealed, 0 when none
 	Dead            uint64      // the oldest sealed file without a live run, 0 when none
 	OlderFile       uint64      // where the older of the two kept snapshots begins, 0 when there is none
@@ -60,6 +62,8 @@ func Plan(s State) Action {
 		return Action{Kind: Recycle, File: s.Dead}
 	case s.Dead != 0 && s.OlderFile <= s.Dead && !s.Failed[Snapshot]:
 		return Action{Kind: Snapshot}
+	case s.OpenDead && !s.Failed[Roll]:
+		return Action{Kind: Roll}
 	case s.WantsFile && !s.Failed[Prepare]:
 		return Action{Kind: Prepare}
 	case s.Unsaved && !s.Failed[Snapshot]:
@@ -68,4 +72,16 @@ func Plan(s State) Action {
 		return Action{Kind: Snapshot}
 	}
 	return Action{Kind: Sleep}
+}
+
+// Clears reports whether something is left to be done that may give room back.
+func Clears(s State) bool {
+	s.WantsActivation, s.WantsFile = false, false
+	switch Plan(s).Kind {
+	case Seal, Recycle, Roll:
+		return true
+	case Snapshot:
+		return s.Dead != 0
+	}
+	return false
 }

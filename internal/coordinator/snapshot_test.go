@@ -236,7 +236,7 @@ func TestNoFileWithoutRoomForASnapshot(t *testing.T) {
 	s.create("a") // which prepared the first file
 	s.mem.SetFree(testFileSize + memfs.PageBytes)
 	for i := range 100 {
-		_, err := s.j.TryAppend(s.j.Lane(1), journal.Batch{Records: [][]byte{make([]byte, 1000)}}, false) // nobody waits for it
+		_, err := s.j.TryAppend(s.j.Lane(1), journal.Batch{Records: [][]byte{make([]byte, 1000)}}, false, nil) // nobody waits for it
 		if errors.Is(err, journal.ErrFull) {
 			if got := s.names(journal.Dir); len(got) != 2 {
 				t.Errorf("there are %q", got)

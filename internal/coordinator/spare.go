@@ -1,9 +1,11 @@
 package coordinator
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/aof2/aof/internal/catalog"
@@ -13,6 +15,16 @@ import (
 // spareSlack is how many bytes a snapshot may grow beyond what is foreseen when its room is set aside: by what is
 // decided in the files that are prepared already.
 const spareSlack = 128 << 10
+
+// LeastBudget is what a store with hot files of that size needs to go on: the open file, the next one, one in reserve
+// for decisions and one that is being sealed or given up, the kept snapshots and room for the next, and small things.
+func LeastBudget(fileSize int64) int64 {
+	const hotFiles, small = 4, 128 << 10
+	return hotFiles*fileSize + (keptSnapshots+1)*slackOf(fileSize) + small
+}
+
+// slackOf is how much room a snapshot is left to grow.
+func slackOf(fileSize int64) int64 { return min(spareSlack, 2*fileSize) }
 
 // spares are the files that the next snapshots will be written into. Their blocks are their own before another hot
 // file is prepared, so that a disk without a free byte never keeps the store from the snapshots that let it give room
@@ -24,22 +36,45 @@ func spareName(i int) string { return fmt.Sprintf("%s/spare-%d", SnapshotDir, i)
 // isSpare reports whether a name in the directory is that of a spare file.
 func isSpare(base string) bool { return strings.HasPrefix(base, "spare-") }
 
-// largest is the spare file to write into next.
-func (s *spares) largest() (at int) {
-	for i, size := range s {
-		if size > s[at] {
-			at = i
+// bySize lists them, the largest first.
+func (s *spares) bySize() []int {
+	order := make([]int, len(s))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(s[b], s[a]) })
+	return order
+}
+
+// find looks once in a life which spare files the last one left.
+func (c *Coordinator) find() error {
+	if c.found {
+		return nil
+	}
+	entries, err := c.cfg.FS.List(SnapshotDir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("look for spare files: %w", err)
+	}
+	for _, e := range entries {
+		for i := range c.spares {
+			if SnapshotDir+"/"+e.Name == spareName(i) && !e.Dir {
+				c.spares[i] = min(e.Size, e.Allocated)
+			}
 		}
 	}
-	return at
+	c.found = true
+	return nil
 }
 
 // reserve sets the room for the next snapshots aside, unless it has been. It is left half as large again as the
 // catalog could become now, and made larger when a quarter is left.
 func (c *Coordinator) reserve() error {
+	if err := c.find(); err != nil {
+		return err
+	}
 	var bound int64
 	c.cfg.Ledger.Read(func(cat *catalog.Catalog) { bound = int64(cat.SnapshotBound()) })
-	slack := min(spareSlack, 2*c.cfg.Journal.FileSize())
+	slack := slackOf(c.cfg.Journal.FileSize())
 	c.mu.Lock()
 	missing := max(1, len(c.spares)-len(c.mu.snapshots))
 	c.mu.Unlock()
@@ -54,8 +89,8 @@ func (c *Coordinator) reserve() error {
 	if err := c.makeDir(); err != nil {
 		return fmt.Errorf("make %s: %w", SnapshotDir, err)
 	}
-	for i, size := range c.spares {
-		if missing == 0 || size >= bound+bound/4+slack/2 {
+	for _, i := range c.spares.bySize() { // what is there already is made larger
+		if missing == 0 || c.spares[i] >= bound+bound/4+slack/2 {
 			continue
 		}
 		if err := c.allocateSpare(i, bound+bound/2+slack); err != nil {

@@ -124,7 +124,7 @@ func (d *dirFS) List(dir string) ([]Entry, error) {
 		}
 		e := Entry{Name: n.Name(), Dir: info.IsDir()}
 		if !e.Dir {
-			e.Size = info.Size()
+			e.Size, e.Allocated = info.Size(), allocated(info)
 		}
 		entries = append(entries, e)
 	}

@@ -102,9 +102,10 @@ type File interface {
 
 // Entry is one name in a directory.
 type Entry struct {
-	Name string
-	Size int64 // 0 for directories
-	Dir  bool
+	Name      string
+	Size      int64 // 0 for directories
+	Allocated int64 // bytes it takes on the disk; 0 for directories
+	Dir       bool
 }
 
 // Usage is the room on a file system, in bytes.

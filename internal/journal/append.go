@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/aof2/aof/internal/segment"
@@ -56,8 +55,9 @@ func (e *MismatchError) Error() string { return fmt.Sprintf("journal: the next r
 // effect: *BlockError when trying again later is worthwhile, *MismatchError,
 // ErrClosed, ErrGone, ErrReadOnly, ErrFull or ErrTooLarge otherwise. It copies the
 // records. When mayLead is set and nobody leads, the ticket obliges the caller to
-// Wait with a context that cannot end.
-func (j *Journal) TryAppend(l *Lane, b Batch, mayLead bool) (Ticket, error) {
+// Wait with a context that cannot end. w is the caller's place in the line of those
+// that wait, nil when it has none.
+func (j *Journal) TryAppend(l *Lane, b Batch, mayLead bool, w *Waiter) (Ticket, error) {
 	n := b.Length()
 	now := j.cfg.Now().UnixMilli()
 
@@ -67,7 +67,7 @@ func (j *Journal) TryAppend(l *Lane, b Batch, mayLead bool) (Ticket, error) {
 		j.mu.Unlock()
 		return Ticket{}, err
 	}
-	if err := j.admitLocked(l, n); err != nil {
+	if err := j.admitLocked(l, n, w); err != nil {
 		j.mu.Unlock()
 		return Ticket{}, err
 	}
@@ -97,14 +97,9 @@ func (j *Journal) TryDecide(payload []byte, background bool, accepted func(), du
 	defer j.mu.Unlock()
 	l := j.mu.lanes[0]
 	if background && j.stuckLocked(l, n) {
-		return Ticket{}, j.mu.prepErr
+		return Ticket{}, j.mu.full.err
 	}
-	if err := j.admitLocked(l, n); err != nil {
-		var b *BlockError
-		if errors.As(err, &b) && b.Block == Rollover && !j.mu.deciding {
-			j.mu.deciding = true
-			j.bumpLocked()
-		}
+	if err := j.admitLocked(l, n, nil); err != nil {
 		return Ticket{}, err
 	}
 	now, back = j.stampLocked(now)
@@ -116,6 +111,9 @@ func (j *Journal) TryDecide(payload []byte, background bool, accepted func(), du
 	if durable != nil {
 		r.after = append(r.after, durable)
 	}
+	if j.mu.full.room && !background {
+		j.hopeLocked() // it may be a trim
+	}
 	return j.acceptedLocked(r, l, n, 1, false), nil
 }
 
@@ -125,7 +123,7 @@ func (j *Journal) TryRoll() (*Ticket, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	l := j.mu.lanes[0]
-	if err := j.admitLocked(l, markBytes); err != nil {
+	if err := j.admitLocked(l, markBytes, nil); err != nil {
 		return nil, err
 	}
 	r := j.mu.gather
@@ -133,76 +131,14 @@ func (j *Journal) TryRoll() (*Ticket, error) {
 	case empty && len(j.mu.files) == 0 && len(r.buf) == 0:
 		return nil, nil // nothing was ever appended
 	case empty: // this slot's first frame ends the file before it
-	case j.mu.unbound >= len(j.mu.prepared):
-		return nil, j.rolloverLocked()
+	case !j.readyLocked(l):
+		return nil, j.noFileLocked(l, nil)
 	default:
 		j.openSlotLocked()
 	}
 	r.buf = segment.AppendMark(r.buf)
 	t := j.acceptedLocked(r, l, markBytes, 0, false)
 	return &t, nil
-}
-
-// GoneLocked marks a lane as deleted: no frame of it follows. It is for the accepted
-// function of the decision that deletes the stream.
-func (j *Journal) GoneLocked(l *Lane) { l.gone = true }
-
-// admitLocked finds room for n bytes of the lane, or says why there is none.
-func (j *Journal) admitLocked(l *Lane, n int64) error {
-	switch {
-	case j.mu.closing:
-		return ErrClosed
-	case j.mu.fatal != nil:
-		return j.mu.fatal
-	case l.gone:
-		return ErrGone
-	case !j.mu.active:
-		j.mu.wanted = true
-		j.bumpLocked()
-		return j.rolloverLocked()
-	case j.mu.unflushed > 0 && j.mu.unflushed+n > j.cfg.MaxUnflushed:
-		j.mu.stats.BlockedFlush++
-		return &BlockError{Block: Flush, Mark: &j.durable, Target: j.durable.At() + 1}
-	case j.hasRoomLocked(l, n):
-		return nil
-	case n > BatchRoom(j.cfg.FileSize):
-		return fmt.Errorf("%w: a frame of %d bytes, where files have room for %d", ErrTooLarge, n, BatchRoom(j.cfg.FileSize))
-	case j.mu.unbound >= len(j.mu.prepared):
-		return j.rolloverLocked()
-	}
-	j.openSlotLocked()
-	return nil
-}
-
-// rolloverLocked refuses because no prepared file is ready. Where the last
-// attempt to prepare one found the disk full, that is the answer, and another
-// attempt is made behind it.
-func (j *Journal) rolloverLocked() error {
-	if err := j.mu.prepErr; err != nil {
-		j.mu.prepErr = nil
-		j.mu.wanted = true
-		j.bumpLocked()
-		return &StaleError{Err: err, Mark: &j.tries, Target: j.tries.At() + 1}
-	}
-	j.mu.stats.BlockedRollover++
-	return &BlockError{Block: Rollover, Mark: &j.tries, Target: j.tries.At() + 1}
-}
-
-// stuckLocked reports whether n bytes of the lane need a file that could not be
-// prepared.
-func (j *Journal) stuckLocked(l *Lane, n int64) bool {
-	return j.mu.active && j.mu.prepErr != nil && j.mu.unbound >= len(j.mu.prepared) &&
-		!j.hasRoomLocked(l, n)
-}
-
-// hasRoomLocked reports whether the newest slot has room for n bytes of the lane.
-// While no further file stands ready, its last bytes are for decisions alone: on
-// a full disk, decisions are what gives room back.
-func (j *Journal) hasRoomLocked(l *Lane, n int64) bool {
-	if l.Ordinal != 0 && j.mu.unbound >= len(j.mu.prepared) {
-		n += min(decisionRoom, j.mu.slot.capacity/8)
-	}
-	return j.mu.slot.fits(n, l.slot != j.mu.slot.no)
 }
 
 // openSlotLocked begins a new slot; a prepared file stands ready for it.

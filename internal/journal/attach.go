@@ -188,15 +188,15 @@ func (j *Journal) Recycle(id uint64) error {
 	if err := j.unname(id); err != nil {
 		return err
 	}
-	if len(j.files.free) < keepFree && f.State() != StateMissing {
+	if len(j.files.free) < keepFree && f.State() != StateMissing && !j.overBudget() {
 		j.files.free = append(j.files.free, f)
 	} else if err := j.cfg.FS.Remove(f.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove %s: %w", f.name, err)
 	}
 	j.event(Event{Kind: Recycled, File: id})
 	j.mu.Lock()
-	j.mu.prepErr = nil // there is room again
-	j.bumpLocked()
+	j.mu.full.err, j.mu.full.room = nil, false // there is room again
+	j.hopeLocked()
 	j.mu.Unlock()
 	return nil
 }

@@ -185,7 +185,7 @@ func (j *Journal) written(f *File, end int64) {
 		if before != nil {
 			before.state.Store(uint32(StateRolled))
 		}
-		j.bumpLocked()
+		j.hopeLocked()
 	}
 	j.mu.Unlock()
 	if rolled && before != nil {
@@ -269,7 +269,7 @@ func (j *Journal) markDueLocked() bool {
 	if !j.lead.unmarked || j.mu.unbound > 0 || j.mu.stopped || j.mu.fatal != nil {
 		return false
 	}
-	if !j.mu.slot.fits(markBytes, false) || j.mu.prepErr != nil {
+	if !j.mu.slot.fits(markBytes, false) || j.mu.full.err != nil {
 		return false
 	}
 	j.mu.slot.used += markBytes

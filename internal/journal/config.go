@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/aof2/aof/internal/budget"
 	"github.com/aof2/aof/internal/fsys"
 	"github.com/aof2/aof/internal/mark"
 	"github.com/aof2/aof/internal/segment"
@@ -32,8 +33,10 @@ const (
 // Config is what a journal needs from its store.
 type Config struct {
 	FS           fsys.FS
+	Room         *budget.Disk // that FS is, when there is a budget to be kept; else nil
 	FileSize     int64
 	MaxUnflushed int64
+	WaitWhenFull bool // records that find no room are refused with Admission, also when nothing makes any
 	Now          func() time.Time
 	Random       func() uint64
 	Event        func(Event)
@@ -71,8 +74,9 @@ type Block uint8
 
 // The reasons.
 const (
-	Rollover Block = iota + 1 // no prepared file
-	Flush                     // as much as allowed is accepted and not durable
+	Rollover  Block = iota + 1 // no prepared file
+	Flush                      // as much as allowed is accepted and not durable
+	Admission                  // budget or disk have no room for another file
 )
 
 // BlockError refuses an append that had no effect: trying again is worthwhile

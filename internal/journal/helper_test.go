@@ -148,22 +148,31 @@ func (w *world) close() *memfs.Mem {
 	return w.mem.Clone()
 }
 
+func nothingBefore() error { return nil }
+
 // pump does what a coordinator would do so that appends go on.
 func (w *world) pump() error {
 	switch wants := w.j.Wants(); {
 	case wants.Activate:
 		return w.j.Activate()
 	case wants.Prepare:
-		return w.j.Prepare()
+		return w.j.Prepare(nothingBefore)
 	}
+	w.j.SetClearing(false, w.j.changed.At()) // nobody seals or recycles
 	return nil
 }
 
 // keepGoing tries until what it tries is not refused for want of a file.
 func (w *world) keepGoing(try func() error) error {
-	var b *BlockError
-	for range 20 {
-		if err := try(); !errors.As(err, &b) {
+	for waited, n := false, 0; n < 20; n++ {
+		err := try()
+		var b *BlockError
+		var stale *StaleError
+		switch {
+		case errors.As(err, &stale) && !waited:
+			waited = true // one more attempt, as for those who can wait
+			b = &BlockError{}
+		case !errors.As(err, &b):
 			return err
 		}
 		if b.Block == Flush {
@@ -218,7 +227,7 @@ func (w *world) tryAppend(l *Lane, recs ...string) (first uint64, err error) {
 	}
 	var t Ticket
 	if err := w.keepGoing(func() (err error) {
-		t, err = w.j.TryAppend(l, Batch{Records: b}, true)
+		t, err = w.j.TryAppend(l, Batch{Records: b}, true, nil)
 		return err
 	}); err != nil {
 		return 0, err
@@ -256,7 +265,7 @@ func (w *world) together(l *Lane, recs ...string) error {
 	var first Ticket
 	for i, r := range recs {
 		if err := w.keepGoing(func() error {
-			t, err := w.j.TryAppend(l, Batch{Records: [][]byte{[]byte(r)}}, i == 0)
+			t, err := w.j.TryAppend(l, Batch{Records: [][]byte{[]byte(r)}}, i == 0, nil)
 			if err == nil && i == 0 {
 				first = t
 			}

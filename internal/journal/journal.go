@@ -26,6 +26,7 @@ type Journal struct {
 	durable mark.Mark     // the newest round that is durable
 	tries   mark.Mark     // counts attempts to prepare a file, also those that failed
 	beat    mark.Mark     // counts up with every round that ends
+	left    mark.Mark     // counts who was at the head of the line and has left
 	failed  chan struct{} // closed when no more frames are taken for good
 	rested  chan struct{} // closed when nobody leads and nobody will
 	ended   chan struct{} // closed to end the writer goroutine
@@ -40,16 +41,15 @@ type Journal struct {
 		spare      []byte
 		leading    bool  // somebody leads, or has been asked to
 		active     bool  // the first append of this life has been prepared for
-		wanted     bool  // somebody has asked for that
 		closing    bool  // no more frames are taken
 		stopped    bool  // no more rounds are led
 		fatal      error // why no more frames are taken, for good
 		prepared   []*File
 		taken      *File // bound to a slot, nothing written to it yet
-		deciding   bool  // a decision has been refused for want of a file
 		unsealable bool  // the last seal failed: appends do not wait for the next
 		unbound    int   // slots that are opened and not yet bound to a file
-		prepErr    error
+		full       full
+		line       line
 		slot       slot
 		unflushed  int64
 		lastTime   int64
@@ -113,6 +113,7 @@ type Stats struct {
 	FileBytes               int64
 	BlockedRollover         uint64
 	BlockedFlush            uint64
+	BlockedAdmission        uint64
 }
 
 func newJournal(cfg Config) *Journal {
@@ -302,7 +303,7 @@ func (j *Journal) Metrics() *Metrics { return &j.metrics }
 func (j *Journal) Nudge() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.bumpLocked()
+	j.hopeLocked()
 }
 
 // bumpLocked tells the coordinator that something has changed.
@@ -328,6 +329,7 @@ func (j *Journal) fail(err error) {
 	j.durable.End()
 	j.tries.End()
 	j.beat.End()
+	j.left.End()
 	if first {
 		j.event(Event{Kind: ReadOnly, Err: err})
 	}
@@ -394,6 +396,7 @@ func (j *Journal) endWaits() {
 	j.durable.End()
 	j.tries.End()
 	j.beat.End()
+	j.left.End()
 	j.changed.End()
 	j.mu.Lock()
 	lanes := slices.Collect(maps.Values(j.mu.lanes))

@@ -136,6 +136,15 @@ func (l *Lane) addLocked(f *File, e segment.Extent, next uint64) {
 	r.extents = append(r.extents, e)
 }
 
+// livesLocked reports whether a record that is not trimmed lies in f, or may come
+// to lie in it, being accepted for its slot.
+func (l *Lane) livesLocked(f *File, slot uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := len(l.mu.runs)
+	return n > 0 && l.mu.runs[n-1].file == f || l.slot == slot && l.next > l.mu.first
+}
+
 // find returns the run that holds seq, or the first one behind it, and takes a
 // lease on its file; without a lease ok is false. The extents from the one that
 // holds seq on, as many as there is room for in some, are copied there: the

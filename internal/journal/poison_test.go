@@ -118,11 +118,11 @@ func TestWhenEveryFileFailsTheJournalIsReadOnly(t *testing.T) {
 		}
 		return nil
 	})
-	first, err := w.j.TryAppend(l, Batch{Records: [][]byte{[]byte("one")}}, true)
+	first, err := w.j.TryAppend(l, Batch{Records: [][]byte{[]byte("one")}}, true, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := w.j.TryAppend(l, Batch{Records: [][]byte{[]byte("two")}}, false)
+	second, err := w.j.TryAppend(l, Batch{Records: [][]byte{[]byte("two")}}, false, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +168,7 @@ func TestAnAbandonedFileIsNotUsedAgainAsItIs(t *testing.T) {
 		l := w.create()
 		w.append(l, "a")
 		for range 2 { // so that another is ready when the first fails
-			if err := w.j.Prepare(); err != nil {
+			if err := w.j.Prepare(nothingBefore); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -199,7 +199,7 @@ func TestAnAbandonedFileIsNotUsedAgainAsItIs(t *testing.T) {
 func TestCloseTellsThoseItAbandons(t *testing.T) {
 	w := begin(t)
 	l := w.create()
-	ticket, err := w.j.TryAppend(l, Batch{Records: [][]byte{[]byte("a")}}, true)
+	ticket, err := w.j.TryAppend(l, Batch{Records: [][]byte{[]byte("a")}}, true, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

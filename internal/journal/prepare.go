@@ -10,14 +10,16 @@ import (
 	"github.com/aof2/aof/internal/segment"
 )
 
-// keepFree is how many recycled files are kept for the next slots.
-const keepFree = 4
+const (
+	keepFree  = 4 // recycled files that are kept for the next slots
+	keepReady = 2 // files that stand ready: the next one, and one in reserve for decisions
+)
 
 // Wants is what the coordinator has to do for appends to go on.
 type Wants struct {
 	Active   bool // appends are taken in this life
 	Activate bool // the first append of this life waits
-	Prepare  bool // no prepared file stands ready behind the open one
+	Prepare  bool // fewer files stand ready behind the open one than should
 }
 
 // Wants says what appends wait for, or will soon.
@@ -28,10 +30,11 @@ func (j *Journal) Wants() Wants {
 		return Wants{}
 	}
 	if !j.mu.active {
-		return Wants{Activate: j.mu.wanted}
+		return Wants{Activate: j.mu.full.wanted}
 	}
-	short := len(j.mu.prepared) <= j.mu.unbound && (j.rolledLocked() < maxRolled || j.mu.deciding || j.mu.unsealable)
-	return Wants{Active: true, Prepare: short && (j.mu.prepErr == nil || j.mu.wanted)}
+	m := &j.mu.full
+	short := len(j.mu.prepared)-j.mu.unbound < keepReady && (j.rolledLocked() < maxRolled || m.deciding || j.mu.unsealable)
+	return Wants{Active: true, Prepare: short && (m.err == nil || m.wanted)}
 }
 
 // Beat returns how many rounds have ended, and what is closed when one more has: nil when work in the background must not
@@ -62,6 +65,7 @@ func (j *Journal) rolledLocked() int {
 // old file: a new one is prepared, in a new epoch, and its first frame will name
 // where the old one's data ends.
 func (j *Journal) Activate() error {
+	deciding := j.beginAttempt()
 	j.holdMeta()
 	defer j.releaseMeta()
 	var err error
@@ -75,18 +79,12 @@ func (j *Journal) Activate() error {
 		}
 		j.files.clean = err != nil
 	} else {
-		err = j.prepareLocked()
+		err = j.prepareLocked(deciding)
 	}
 	if err == nil {
 		j.boundFree()
 	}
-	j.mu.Lock()
-	j.mu.active = err == nil
-	j.mu.wanted = false
-	j.mu.prepErr = prepareError(err)
-	j.bumpLocked()
-	j.mu.Unlock()
-	j.tries.Advance(j.tries.At() + 1)
+	j.endAttempt(err, true)
 	return err
 }
 
@@ -126,24 +124,23 @@ func prepareError(err error) error {
 	return err
 }
 
-// Prepare makes one more hot file ready to be taken.
-func (j *Journal) Prepare() error {
-	j.holdMeta()
-	defer j.releaseMeta()
-	err := j.prepareLocked()
-	j.Attempted(err)
+// Prepare makes one more hot file ready to be taken. before runs first: when what
+// must come before a file failed, there is none. Appends that need a file hear what
+// was met until the next attempt.
+func (j *Journal) Prepare(before func() error) error {
+	deciding := j.beginAttempt()
+	err := before()
+	if err == nil {
+		err = j.prepare(deciding)
+	}
+	j.endAttempt(err, false)
 	return err
 }
 
-// Attempted tells how the attempt to prepare a file went that an append asked for: when what must come before it
-// failed, there was none. Appends that need a file hear err until the next attempt.
-func (j *Journal) Attempted(err error) {
-	j.mu.Lock()
-	j.mu.prepErr = prepareError(err)
-	j.mu.wanted, j.mu.deciding = false, false
-	j.bumpLocked()
-	j.mu.Unlock()
-	j.tries.Advance(j.tries.At() + 1)
+func (j *Journal) prepare(deciding bool) error {
+	j.holdMeta()
+	defer j.releaseMeta()
+	return j.prepareLocked(deciding)
 }
 
 // FileSize is what one hot file takes on the disk.
@@ -186,8 +183,9 @@ func (j *Journal) boundFree() {
 
 // prepareLocked prepares a file: written as .tmp with its header, synced, renamed,
 // the directory synced, and named in current, synced. From then on its absence is
-// damage. The caller holds the meta token.
-func (j *Journal) prepareLocked() error {
+// damage. The caller holds the meta token. What is prepared for a decision may take
+// the room that the disk is left.
+func (j *Journal) prepareLocked(deciding bool) error {
 	if err := j.haveCurrent(); err != nil {
 		return err
 	}
@@ -197,7 +195,7 @@ func (j *Journal) prepareLocked() error {
 	f := newFile(j.cfg.FS, id, nonce, StatePrepared)
 	f.pool, f.writable = &j.handles, true
 	spare := len(j.files.free)
-	h, err := j.newHandle(f)
+	h, err := j.newHandle(f, deciding)
 	if err != nil {
 		return fmt.Errorf("prepare hot file %d: %w", id, err)
 	}
@@ -246,9 +244,9 @@ func (j *Journal) nonce() uint64 {
 }
 
 // newHandle makes the file and gives it its name.
-func (j *Journal) newHandle(f *File) (fsys.File, error) {
+func (j *Journal) newHandle(f *File, deciding bool) (fsys.File, error) {
 	tmp := f.name + ".tmp"
-	h, err := j.blank(tmp)
+	h, err := j.blank(tmp, deciding)
 	if err != nil {
 		return nil, err
 	}
@@ -276,27 +274,49 @@ func (j *Journal) newHandle(f *File) (fsys.File, error) {
 }
 
 // blank returns an open file of full size under the name tmp: a recycled one,
-// whose blocks have been written before and so sync faster, or a new one.
-func (j *Journal) blank(tmp string) (fsys.File, error) {
-	h, err := j.recycledBlank(tmp)
-	if h == nil && err == nil {
-		h, err = j.cfg.FS.Create(tmp)
+// whose blocks have been written before and so sync faster, or a new one. Where
+// there is no room for what was cut off a recycled one, its own is given back,
+// and the next one is tried.
+func (j *Journal) blank(tmp string, deciding bool) (fsys.File, error) {
+	for {
+		h, err := j.recycledBlank(tmp)
+		recycled := h != nil
+		if err == nil && !recycled {
+			h, err = j.newBlank(tmp, deciding)
+		}
+		if err != nil {
+			return nil, err
+		}
+		size, err := h.Size()
+		if err == nil && size > j.cfg.FileSize {
+			err = h.Truncate(j.cfg.FileSize)
+		}
+		if err == nil {
+			err = h.Allocate(j.cfg.FileSize)
+		}
+		if err == nil {
+			return h, nil
+		}
+		full := errors.Is(err, fsys.ErrNoSpace)
+		err = errors.Join(err, h.Close(), j.cfg.FS.Remove(tmp))
+		if !full || !recycled {
+			return nil, err
+		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	size, err := h.Size()
-	if err == nil && size > j.cfg.FileSize {
-		err = h.Truncate(j.cfg.FileSize)
-	}
-	if err == nil {
-		err = h.Allocate(j.cfg.FileSize)
-	}
-	if err != nil {
-		return nil, errors.Join(err, h.Close(), j.cfg.FS.Remove(tmp))
-	}
-	return h, nil
 }
+
+// newBlank makes a new file. For appends the disk must have more room than that.
+func (j *Journal) newBlank(tmp string, deciding bool) (fsys.File, error) {
+	if r := j.cfg.Room; r != nil && !deciding {
+		if err := r.Admit(j.cfg.FileSize); err != nil {
+			return nil, err
+		}
+	}
+	return j.cfg.FS.Create(tmp)
+}
+
+// overBudget reports whether the store takes more than it may.
+func (j *Journal) overBudget() bool { return j.cfg.Room != nil && j.cfg.Room.Over() }
 
 // recycledBlank renames a free file, or returns nil when there is none. What is
 // left of an attempt that failed goes first.
@@ -409,7 +429,7 @@ func (j *Journal) prepareIfNone() error {
 	if ready {
 		return nil
 	}
-	return j.prepareLocked()
+	return j.prepareLocked(true) // what was accepted has to go somewhere
 }
 
 // recordEnd writes the exact end of the journal into current, so that the next

@@ -201,7 +201,7 @@ func TestACutTailIsNeverAppendedTo(t *testing.T) {
 	}
 	w := open(t, mem, life{})
 	w.wantRecords(w.j.Lane(1), "a1", "a2")
-	if _, err := w.j.TryAppend(w.j.Lane(1), Batch{Records: [][]byte{nil}}, false); err == nil {
+	if _, err := w.j.TryAppend(w.j.Lane(1), Batch{Records: [][]byte{nil}}, false, nil); err == nil {
 		t.Fatal("an append before the journal was made ready")
 	}
 	if err := w.pump(); err != nil {

@@ -122,7 +122,7 @@ func TestRoundsOverManyFiles(t *testing.T) {
 				l := lanes[rng.IntN(3)]
 				rec := fmt.Sprintf("%d.%d %s", l.Ordinal, n, strings.Repeat("x", rng.IntN(1500)))
 				if err := w.keepGoing(func() error {
-					ticket, err := w.j.TryAppend(l, Batch{Records: [][]byte{[]byte(rec)}}, first == nil)
+					ticket, err := w.j.TryAppend(l, Batch{Records: [][]byte{[]byte(rec)}}, first == nil, nil)
 					if err == nil && first == nil {
 						first = &ticket
 					}
@@ -210,16 +210,16 @@ func TestRefusalsHaveNoEffect(t *testing.T) {
 			t.Errorf("%s: the bounds went to %d, %d, %d", what, f, d, n)
 		}
 	}
-	_, err := w.j.TryAppend(l, Batch{Records: [][]byte{make([]byte, testFileSize)}}, false)
+	_, err := w.j.TryAppend(l, Batch{Records: [][]byte{make([]byte, testFileSize)}}, false, nil)
 	check("a batch larger than a file", err, ErrTooLarge)
 	w.roll()
-	_, err = w.j.TryAppend(l, Batch{Records: [][]byte{make([]byte, BatchRoom(testFileSize)+1)}}, false)
+	_, err = w.j.TryAppend(l, Batch{Records: [][]byte{make([]byte, BatchRoom(testFileSize)+1)}}, false, nil)
 	check("a batch larger than the room in a file", err, ErrTooLarge)
 	gone := w.create()
 	w.j.mu.Lock()
 	w.j.GoneLocked(gone)
 	w.j.mu.Unlock()
-	_, err = w.j.TryAppend(gone, Batch{Records: [][]byte{nil}}, false)
+	_, err = w.j.TryAppend(gone, Batch{Records: [][]byte{nil}}, false, nil)
 	check("a stream that is gone", err, ErrGone)
 
 	// The largest batch is taken though it exceeds what may be accepted, when
@@ -230,7 +230,8 @@ func TestRefusalsHaveNoEffect(t *testing.T) {
 	if err := w.pump(); !errors.Is(err, fsys.ErrNoSpace) {
 		t.Fatalf("prepare on a full disk: %v", err)
 	}
-	_, err = w.j.TryAppend(l, Batch{Records: [][]byte{make([]byte, 8000)}}, false)
+	w.j.SetClearing(false, w.j.changed.At())
+	_, err = w.j.TryAppend(l, Batch{Records: [][]byte{make([]byte, 8000)}}, false, nil)
 	check("a full disk", err, ErrFull)
 	var stale *StaleError
 	if !errors.As(err, &stale) {
@@ -242,7 +243,7 @@ func TestRefusalsHaveNoEffect(t *testing.T) {
 	}
 	w.append(l, string(make([]byte, 8000)))
 	_ = w.close()
-	_, err = w.j.TryAppend(l, Batch{Records: [][]byte{nil}}, false)
+	_, err = w.j.TryAppend(l, Batch{Records: [][]byte{nil}}, false, nil)
 	first, durable, next = w.j.Bounds(l)
 	check("a closed journal", err, ErrClosed)
 	_, err = w.j.TryRoll()
@@ -253,11 +254,11 @@ func TestRefusalsHaveNoEffect(t *testing.T) {
 func TestFlushRefusesUntilARoundEnds(t *testing.T) {
 	w := open(t, memfs.New(4), life{flush: 1000})
 	l := w.create()
-	lead, err := w.j.TryAppend(l, Batch{Records: [][]byte{make([]byte, 900)}}, true)
+	lead, err := w.j.TryAppend(l, Batch{Records: [][]byte{make([]byte, 900)}}, true, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = w.j.TryAppend(l, Batch{Records: [][]byte{make([]byte, 900)}}, false)
+	_, err = w.j.TryAppend(l, Batch{Records: [][]byte{make([]byte, 900)}}, false, nil)
 	var b *BlockError
 	if !errors.As(err, &b) || b.Block != Flush {
 		t.Fatalf("refused with %v", err)

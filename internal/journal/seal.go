@@ -172,7 +172,7 @@ func (j *Journal) SealDecided(s Seal) {
 			lanes = append(lanes, l)
 		}
 	}
-	j.bumpLocked()
+	j.roomierLocked()
 	j.mu.Unlock()
 	for _, l := range lanes {
 		l.sealed(s.File)

@@ -245,7 +245,7 @@ func TestRecycleWaitsForReadersAndUsesTheFileAgain(t *testing.T) {
 		t.Errorf("a reader of what is gone is told %v", err)
 	}
 	nonce := f.Nonce
-	if err := w.j.Prepare(); err != nil {
+	if err := w.j.Prepare(nothingBefore); err != nil {
 		t.Fatal(err)
 	}
 	p := w.j.mu.prepared[len(w.j.mu.prepared)-1]

@@ -62,9 +62,9 @@ func lonelies() []lonely {
 				t.Fatal(err)
 			}
 			w = open(t, w.kill(), life{})
-			w.append(w.j.Lane(1), "b")
+			w.create() // a decision: a further file would be prepared for an append
 			return w.kill()
-		}, 3, 4, []string{"a"}, []string{"a", "b"}},
+		}, 3, 4, []string{"a"}, []string{"a"}},
 	}
 }
 

@@ -27,14 +27,15 @@ var importTable = map[string]row{
 	"": {
 		code: []string{
 			"internal/coordinator", "internal/journal", "internal/catalog",
-			"internal/segment", "internal/mark", "internal/metric", "internal/fsys",
+			"internal/segment", "internal/mark", "internal/metric", "internal/budget", "internal/fsys",
 		},
 		tests: []string{".", "aoftest"},
 	},
 	"internal/coordinator": {
 		code: []string{"internal/journal", "internal/catalog", "internal/segment", "internal/mark", "internal/metric", "internal/fsys"},
 	},
-	"internal/journal":       {code: []string{"internal/segment", "internal/mark", "internal/metric", "internal/fsys"}},
+	"internal/journal":       {code: []string{"internal/segment", "internal/mark", "internal/metric", "internal/budget", "internal/fsys"}},
+	"internal/budget":        {code: []string{"internal/fsys"}},
 	"internal/catalog":       {},
 	"internal/segment":       {code: []string{"github.com/minio/crc64nvme"}},
 	"internal/mark":          {},
@@ -46,7 +47,7 @@ var importTable = map[string]row{
 	// Tests of the whole: they stand above everything and nothing imports them.
 	"internal/sim": {
 		code: []string{
-			".", "aoftest", "internal/journal", "internal/catalog", "internal/segment", "internal/mark",
+			".", "aoftest", "internal/coordinator", "internal/journal", "internal/catalog", "internal/segment", "internal/mark",
 			"internal/fsys", "internal/fsys/memfs",
 		},
 	},

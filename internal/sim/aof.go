@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/aof2/aof"
+	"github.com/aof2/aof/internal/coordinator"
 	"github.com/aof2/aof/internal/fsys"
 )
 
@@ -28,7 +29,8 @@ func (AOF) IsData(name string) bool {
 func (AOF) Open(ctx context.Context, disk fsys.FS, o Setting) (Store, error) {
 	s := &aofStore{}
 	st, err := aof.Open(ctx, "sim", &aof.Options{
-		HotFileSize: o.HotFileSize, MaxUnflushed: o.MaxUnflushed, FS: disk, OnEvent: s.event,
+		HotFileSize: o.HotFileSize, MaxUnflushed: o.MaxUnflushed, HotBudget: o.Budget, WhenFull: whenFull(o.Wait),
+		FS: disk, OnEvent: s.event,
 	})
 	if err != nil {
 		return nil, plain(err)
@@ -36,6 +38,16 @@ func (AOF) Open(ctx context.Context, disk fsys.FS, o Setting) (Store, error) {
 	s.store = st
 	return s, nil
 }
+
+func whenFull(wait bool) aof.WhenFull {
+	if wait {
+		return aof.WaitWhenFull
+	}
+	return aof.FailWhenFull
+}
+
+// Least is the least budget of a store.
+func (AOF) Least(hotFileSize int64) int64 { return coordinator.LeastBudget(hotFileSize) }
 
 // aofStore implements Store.
 type aofStore struct {
@@ -156,6 +168,7 @@ func (s *aofStream) Read(ctx context.Context, from, to uint64, visit func(Record
 func plain(err error) error {
 	var corrupt *aof.CorruptError
 	var unsettled *aof.UnsettledError
+	var full *aof.FullError
 	switch {
 	case err == nil:
 		return nil
@@ -163,7 +176,7 @@ func plain(err error) error {
 		return fmt.Errorf("%w: %w", &DamageError{uint64(corrupt.First), uint64(corrupt.Last)}, err)
 	case errors.As(err, &unsettled):
 		return fmt.Errorf("%w: %w", ErrUnsettled, err)
-	case errors.Is(err, aof.ErrWouldBlock):
+	case errors.As(err, &full) && full.Budget > 0, errors.Is(err, aof.ErrWouldBlock):
 		return fmt.Errorf("%w: %w", ErrRefused, err)
 	case errors.Is(err, aof.ErrExists):
 		return fmt.Errorf("%w: %w", ErrExists, err)

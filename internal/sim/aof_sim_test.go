@@ -119,7 +119,7 @@ func writeJSON(t *testing.T, name string, r *sim.Report) {
 // gives the same trace, and what ran at once can be replayed from its order.
 func runSeed(t *testing.T, seed uint64, s size, total *sim.Report) {
 	defer watch(seed).Stop()
-	plan := sim.Generate(seed, sim.Shape{Points: s.points, Streams: 3, Can: sim.AOF{}.Can})
+	plan := sim.Generate(seed, sim.Shape{Points: s.points, Streams: 3, Can: sim.AOF{}.Can, Least: sim.AOF{}.Least})
 	r := &sim.Run{System: sim.AOF{}, Plan: plan, Report: sim.NewReport(), Harm: s.harm}
 	if seed%uint64(s.sweeps) == 0 {
 		r.Sweeps = 1

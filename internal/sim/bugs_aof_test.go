@@ -64,7 +64,7 @@ func bugSeed(t *testing.T, seed uint64, harm int) *sim.Violation {
 }
 
 func bugPlan(seed uint64, points int) *sim.Plan {
-	return sim.Generate(seed, sim.Shape{Points: points, Streams: 3, Can: sim.AOF{}.Can})
+	return sim.Generate(seed, sim.Shape{Points: points, Streams: 3, Can: sim.AOF{}.Can, Least: sim.AOF{}.Least})
 }
 
 // writeCase makes the plan of a seed small and writes it as text.

@@ -7,8 +7,11 @@ import (
 )
 
 const (
-	followTime = 2 * time.Second // virtual: how long a follower waits
-	callTime   = time.Hour       // virtual: how long a call with a context may take
+	// No two of them, nor what the store and the root wait for by the second, end at
+	// the same moment: which of the two would go on first is not for the seed to say.
+	followTime = 2*time.Second + 100*time.Millisecond // virtual: how long a follower waits
+	callTime   = time.Hour                            // virtual: how long a call with a context may take
+	fullTime   = time.Minute + 300*time.Millisecond   // virtual: how long an append waits where it may wait for room
 )
 
 // client does what its plan says.
@@ -102,9 +105,13 @@ func (l *life) append(ctx context.Context, s *stream, h Stream, op Op) {
 		// recognised by its first record.
 		lengths = append([]int{max(lengths[0], idBytes)}, lengths[1:]...)
 	}
-	if op.Mode == ModeContext {
+	if l.Plan.Setting.Wait || op.Mode == ModeContext {
+		limit := callTime
+		if l.Plan.Setting.Wait {
+			limit = fullTime
+		}
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, callTime)
+		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
 	b := l.oracle.Sending(s, lengths)
@@ -119,6 +126,9 @@ func (l *life) append(ctx context.Context, s *stream, h Stream, op Op) {
 		l.oracle.Breach(violation("law", "an append returned %d and %v", seq, err))
 	}
 	l.oracle.Sent(s, b, seq, err == nil && (op.Mode == ModeWait || op.Mode == ModeContext))
+	if seq == 0 && l.Plan.Setting.Wait && errors.Is(err, context.DeadlineExceeded) {
+		return // there was no room
+	}
 	l.judge("append", s, err)
 }
 

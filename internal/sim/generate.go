@@ -7,6 +7,7 @@ type Shape struct {
 	Points  int // crash points of the whole run
 	Streams int
 	Can     func(OpKind) bool
+	Least   func(hotFileSize int64) int64 // the least budget of a store, nil when it keeps to none
 }
 
 // Generate makes the plan of a seed. Every second one is concurrent, with at
@@ -24,6 +25,7 @@ func Generate(seed uint64, shape Shape) *Plan {
 			g.streams, g.quiet = 1, p.Step // nothing of another length comes between
 		}
 	}
+	g.budget(seed, &p.Setting)
 	lives := 5 + rng.IntN(8)
 	if rng.IntN(8) == 0 {
 		lives += rng.IntN(9)
@@ -36,6 +38,16 @@ func Generate(seed uint64, shape Shape) *Plan {
 		p.Lives = append(p.Lives, g.life(points, p.Step, i == 0))
 	}
 	return p
+}
+
+// budget gives some stores little room, and lets some appends wait for it. The
+// rest of the plan does not depend on that.
+func (g *generator) budget(seed uint64, o *Setting) {
+	rng := rand.New(rand.NewPCG(seed, 0xb0d6e7))
+	if rng.IntN(3) == 0 && g.shape.Least != nil {
+		o.Budget = g.shape.Least(o.HotFileSize) + int64(rng.IntN(4))*o.HotFileSize/2
+	}
+	o.Wait = rng.IntN(3) == 0
 }
 
 type generator struct {

@@ -35,6 +35,7 @@ type life struct {
 	closing              atomic.Bool // calls fail because the store is being closed
 	syncFailed           bool        // a sync has just failed
 	locked               bool        // the store has locked its disk
+	opened               int64       // bytes that were taken when it was opened
 	counts               [failKinds]int
 	steps                int
 	idle                 time.Duration
@@ -98,6 +99,7 @@ func (l *life) open() (bool, *Violation) {
 	if l.disk.Owing() {
 		l.excuse()
 	}
+	l.opened = l.disk.Used()
 	done := l.call(func() { l.store, err = l.System.Open(context.Background(), l.disk, l.Plan.Setting) })
 	if v := l.run(done); v != nil {
 		return false, v
@@ -194,6 +196,9 @@ func (l *life) run(done func() bool) *Violation {
 		if done() || l.atEnd() || l.Diverged {
 			return nil
 		}
+		if v := l.overBudget(); v != nil {
+			return v
+		}
 		if v := l.takePoints(); v != nil {
 			return v
 		}
@@ -204,6 +209,16 @@ func (l *life) run(done func() bool) *Violation {
 			return v
 		}
 	}
+}
+
+// overBudget reports a store that takes more than it may. What a loss of power
+// brought back may be above that: then it is not held to it.
+func (l *life) overBudget() *Violation {
+	budget := l.Plan.Setting.Budget
+	if used := l.disk.Used(); budget > 0 && l.opened <= budget && used > budget {
+		return violation("over-budget", "%d bytes are taken, %d may be", used, budget)
+	}
+	return nil
 }
 
 // atEnd reports whether the life ends before its clients are done.

@@ -49,6 +49,8 @@ type System interface {
 type Setting struct {
 	HotFileSize  int64
 	MaxUnflushed int64
+	Budget       int64 // bytes that the store may take; 0 for as many as the disk has
+	Wait         bool  // an append that finds no room waits
 }
 
 // Store is an open store.

@@ -11,7 +11,8 @@ import (
 // Text writes the plan, a line for each thing that happens.
 func (p *Plan) Text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "plan %d step=%t hot=%d unflushed=%d\n", p.Seed, p.Step, p.Setting.HotFileSize, p.Setting.MaxUnflushed)
+	fmt.Fprintf(&b, "plan %d step=%t hot=%d unflushed=%d budget=%d wait=%t\n",
+		p.Seed, p.Step, p.Setting.HotFileSize, p.Setting.MaxUnflushed, p.Setting.Budget, p.Setting.Wait)
 	for _, l := range p.Lives {
 		fmt.Fprintf(&b, "life %d points=%d noise=%d end=%s after=%d\n", l.Seed, l.Points, l.Noise, l.End.Kind, l.End.After)
 		for _, f := range l.Faults {
@@ -66,8 +67,7 @@ func (p *Plan) line(line string) error {
 	word, rest, _ := strings.Cut(line, " ")
 	switch word {
 	case "plan":
-		_, err := fmt.Sscanf(rest, "%d step=%t hot=%d unflushed=%d", &p.Seed, &p.Step, &p.Setting.HotFileSize, &p.Setting.MaxUnflushed)
-		return err
+		return p.head(rest)
 	case "life":
 		var l Life
 		var end string
@@ -105,6 +105,18 @@ func (p *Plan) line(line string) error {
 	op, err := parseOp(strings.Fields(line))
 	c := &l.Clients[len(l.Clients)-1]
 	*c = append(*c, op)
+	return err
+}
+
+// head takes the line that a plan begins with. One that says nothing of budgets has
+// none.
+func (p *Plan) head(rest string) error {
+	o := &p.Setting
+	n, err := fmt.Sscanf(rest, "%d step=%t hot=%d unflushed=%d budget=%d wait=%t",
+		&p.Seed, &p.Step, &o.HotFileSize, &o.MaxUnflushed, &o.Budget, &o.Wait)
+	if n == 4 && !strings.Contains(rest, "budget") {
+		return nil
+	}
 	return err
 }
 

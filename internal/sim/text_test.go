@@ -12,7 +12,7 @@ func everything(sim.OpKind) bool { return true }
 
 func TestPlanRoundTrip(t *testing.T) {
 	for seed := range uint64(200) {
-		plan := sim.Generate(seed, sim.Shape{Points: 100, Streams: 3, Can: everything})
+		plan := sim.Generate(seed, sim.Shape{Points: 100, Streams: 3, Can: everything, Least: sim.AOF{}.Least})
 		text := plan.Text()
 		again, err := sim.ParsePlan(text)
 		if err != nil {
@@ -61,7 +61,7 @@ func equalOps(a, b sim.Op) bool {
 }
 
 func TestPlanWithEveryWord(t *testing.T) {
-	const text = `plan 7 step=true hot=16384 unflushed=2048
+	const text = `plan 7 step=true hot=16384 unflushed=2048 budget=500000 wait=true
 life 9 points=3 noise=20 end=kill-after-fault after=0
   fail sync 1
   fail write-back 80

@@ -238,6 +238,25 @@ func testRemoveOpen(t *testing.T, tree fsys.FS) {
 	wantContent(t, f, "hello")
 }
 
+// takeAllocated holds what a list says that files take against what each one says,
+// and leaves it out.
+func takeAllocated(t *testing.T, tree fsys.FS, dir string, entries []fsys.Entry) {
+	t.Helper()
+	for i, e := range entries {
+		if !e.Dir {
+			f, err := tree.Open(dir + e.Name)
+			must(t, err)
+			have, err := f.Allocated()
+			must(t, err)
+			must(t, f.Close())
+			if e.Allocated != have || e.Size > 0 && have == 0 {
+				t.Errorf("%s takes %d bytes by the list and %d by its own account", e.Name, e.Allocated, have)
+			}
+		}
+		entries[i].Allocated = 0
+	}
+}
+
 func testList(t *testing.T, tree fsys.FS) {
 	must(t, tree.Mkdir("m"))
 	must(t, tree.Mkdir("m"))
@@ -246,12 +265,14 @@ func testList(t *testing.T, tree fsys.FS) {
 	create(t, tree, "m/x", "1")
 	got, err := tree.List(".")
 	must(t, err)
+	takeAllocated(t, tree, "", got)
 	want := []fsys.Entry{{Name: "a"}, {Name: "m", Dir: true}, {Name: "z", Size: 5}}
 	if !slices.Equal(got, want) {
 		t.Fatalf("listed %v, want %v", got, want)
 	}
 	got, err = tree.List("m")
 	must(t, err)
+	takeAllocated(t, tree, "m/", got)
 	if want := []fsys.Entry{{Name: "x", Size: 1}}; !slices.Equal(got, want) {
 		t.Fatalf("listed %v, want %v", got, want)
 	}

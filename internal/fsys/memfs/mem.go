@@ -197,7 +197,11 @@ func (m *Mem) List(dir string) ([]fsys.Entry, error) {
 			return err
 		}
 		for _, e := range n.cached {
-			entries = append(entries, fsys.Entry{Name: e.name, Size: e.node.cache.size, Dir: e.node.dir})
+			entry := fsys.Entry{Name: e.name, Size: e.node.cache.size, Dir: e.node.dir}
+			if !e.node.dir {
+				entry.Allocated = e.node.cache.blocks() * PageBytes
+			}
+			entries = append(entries, entry)
 		}
 		return nil
 	})
@@ -275,6 +279,13 @@ func (h *held) Close() error {
 		delete(h.mem.locks, h.name)
 	})
 	return nil
+}
+
+// Used is how many bytes are taken. No hook sees that somebody asks.
+func (m *Mem) Used() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.used * PageBytes
 }
 
 // Usage implements fsys.FS.
