@@ -1,7 +1,5 @@
 package main
 
-import "time"
-
 // cell is one comparison: work by our store, the same or what stands for it by somebody else, and what
 // must come of it.
 type cell struct {
@@ -53,12 +51,11 @@ func limit(measure string, u unit, most float64, of func(sample) float64) check 
 	return check{measure: measure, unit: u, atMost: true, bar: most, ours: of}
 }
 
-// duration asks for at most bar times what the other takes; allowed says how long that is.
-func duration(measure string, bar float64, of func(sample) time.Duration, allowed func(ours, other sample) time.Duration) check {
+// times asks for at most bar times the seconds that the other takes.
+func times(measure string, bar float64, of func(sample) float64) check {
 	return check{
-		measure: measure, unit: seconds, atMost: true, bar: bar,
-		ours:  func(s sample) float64 { return of(s).Seconds() },
-		other: func(ours, other sample) float64 { return allowed(ours, other).Seconds() },
+		measure: measure, unit: seconds, atMost: true, bar: bar, ours: of,
+		other: func(_, other sample) float64 { return of(other) },
 	}
 }
 

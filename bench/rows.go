@@ -13,10 +13,13 @@ type family struct {
 
 // families are the rows in the order of the table of bars.
 var families = []family{
+	{"P1", accepted},
 	{"P2", oneWriter},
 	{"P3", manyWriters},
 	{"P3b", manyStreams},
 	{"P4", pipelined},
+	{"P5", scanned},
+	{"P5b", interleaved},
 }
 
 // sizes are the records that most rows are measured with.
