@@ -32,6 +32,13 @@ func harm(t *testing.T, path string) {
 	}
 }
 
+func closeSide(t *testing.T, s side) {
+	t.Helper()
+	if err := s.close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTheReadingReferencesReadEverythingAndVerifyIt(t *testing.T) {
 	lessData(t)
 	for name, of := range map[string]struct {
@@ -48,7 +55,7 @@ func TestTheReadingReferencesReadEverythingAndVerifyIt(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer s.close()
+			defer closeSide(t, s)
 			if got, err := s.run(testRun); err != nil || got.records == 0 || got.records%of.each != 0 {
 				t.Errorf("got %+v, %v", got, err)
 			}
@@ -66,7 +73,7 @@ func TestAnExtentIsOfTheStream(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.close()
+	defer closeSide(t, s)
 	l := s.(*extentLoop)
 	l.stream = 2
 	if _, err := l.run(0); err != nil {

@@ -65,7 +65,10 @@ var columns = []string{
 
 // fields returns a result's row of the table.
 func (r result) fields() []string {
-	head := []string{r.Row, r.Name, byteSize(r.Bytes)}
+	head := []string{r.Row, r.Name, "-"}
+	if r.Bytes > 0 {
+		head[2] = byteSize(r.Bytes)
+	}
 	if r.Error != "" {
 		return append(head, "", "", r.Reference, "", "", "", "", "FAILED: "+strings.ReplaceAll(r.Error, "|", "/"), "")
 	}
@@ -77,21 +80,26 @@ func (r result) fields() []string {
 		other, ratio, bar = "", "", r.Unit.write(r.Bar)
 		bound = r.Unit.write(r.Ratio.Upper)
 	}
-	return append(head, r.Measure, r.Unit.write(r.Ours), r.Reference, other, ratio, bound, r.sign()+bar, r.verdict(),
+	return append(head, r.Measure, r.Unit.write(r.Ours), r.Reference, other, ratio, bound, r.limit(bar), r.verdict(),
 		syncs(r.OursSyncs)+" / "+syncs(r.OtherSyncs))
 }
 
-func (r result) sign() string {
-	if r.AtMost {
-		return "≤ "
+func (r result) barless() bool { return r.Bar == 0 && !r.AtMost }
+
+func (r result) limit(bar string) string {
+	switch {
+	case r.barless():
+		return "-"
+	case r.AtMost:
+		return "≤ " + bar
 	}
-	return "≥ "
+	return "≥ " + bar
 }
 
 func (r result) verdict() string {
 	verdict := "holds"
 	switch {
-	case r.Bar == 0 && !r.AtMost:
+	case r.barless():
 		verdict = "no bar"
 	case !r.Holds:
 		verdict = "MISSED"

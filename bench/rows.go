@@ -20,6 +20,9 @@ var families = []family{
 	{"P4", pipelined},
 	{"P5", scanned},
 	{"P5b", interleaved},
+	{"P6", looked},
+	{"P7", opened},
+	{"P11", idle},
 }
 
 // sizes are the records that most rows are measured with.

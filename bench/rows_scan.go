@@ -102,22 +102,27 @@ func (o *oursScan) prepare(time.Duration) error { return nil }
 func (o *oursScan) rest() error                 { return nil }
 
 func (o *oursScan) run(d time.Duration) (sample, error) {
-	return passes(d, func() (records int64, err error) {
+	return passes(d, func() (int64, error) {
 		st := o.streams[o.next]
 		o.next = (o.next + 1) % len(o.streams)
 		r, err := st.Reader(aof.ReaderOptions{To: st.Bounds().Durable})
 		if err != nil {
 			return 0, err
 		}
-		defer r.Close()
-		for ; ; records++ {
-			if _, err := r.Next(context.Background()); err == io.EOF {
-				return records, nil
-			} else if err != nil {
-				return records, err
-			}
-		}
+		records, err := toTheEnd(r)
+		return records, errors.Join(err, r.Close())
 	})
+}
+
+// toTheEnd reads what is left and counts it.
+func toTheEnd(r *aof.Reader) (records int64, err error) {
+	for ; ; records++ {
+		if _, err := r.Next(context.Background()); err == io.EOF {
+			return records, nil
+		} else if err != nil {
+			return records, err
+		}
+	}
 }
 
 // ahead returns every file: all of them are read.
