@@ -135,7 +135,7 @@ func (j job) open() (program, error) {
 	if j.Log == "" {
 		return openProgram(j.Dir)
 	}
-	return nil, fmt.Errorf("there is no log %q", j.Log)
+	return openPeerProgram(j.Log, j.Dir)
 }
 
 // ourProgram is our store as a child uses it: one stream is appended to, more may lie there.

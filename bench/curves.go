@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/aof2/aof/bench/peer"
 )
 
 // curve is how the rate of several contestants changes with one number.
@@ -44,18 +46,29 @@ type point struct {
 	Rate float64 `json:"records_per_second"`
 }
 
-// curves are the plots, each of durable appends of 1 KiB.
-func curves() []curve {
+// curves are the plots, each of durable appends of 1 KiB; the short run has fewer points.
+func curves(quick bool) []curve {
 	onOne := func(at int) work { return work{size: 1 << 10, writers: at, batch: 1} }
 	onOwn := func(at int) work { return work{size: 1 << 10, writers: at, batch: 1, streams: at} }
 	counts := []int{1, 4, 16, 64, 256, 1000}
-	return []curve{{
+	if quick {
+		counts = []int{1, 16, 256}
+	}
+	writers := curve{
 		name: "writers", title: "Durable appends of 1 KiB to one stream", axis: "writers", at: counts,
 		series: []series{{name: "ours", open: newOurs, work: onOne}, {name: "b: group buffer", open: newGroupLoop, work: onOne}},
-	}, {
+	}
+	streams := curve{
 		name: "streams", title: "Durable appends of 1 KiB, a writer for each stream", axis: "streams", at: counts,
 		series: []series{{name: "ours", open: newOurs, work: onOwn}, {name: "ours, all on one stream", open: newOurs, work: onOne}},
-	}}
+	}
+	for _, k := range peer.Kinds() {
+		writers.series = append(writers.series, series{name: k.Title(), open: besidePeer(k), work: onOne})
+		if k.Grouped {
+			streams.series = append(streams.series, series{name: k.Name + ", a log each", open: besideManyPeers(k), work: onOwn, most: mostLogs})
+		}
+	}
+	return []curve{writers, streams}
 }
 
 // trace measures every point of a curve: the contestants alternate, rounds times. A contestant that

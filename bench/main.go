@@ -37,6 +37,7 @@ func main() {
 // settings are what the command line asks for.
 type settings struct {
 	rows    string
+	beside  string
 	plots   bool
 	quick   bool
 	pairs   int
@@ -57,6 +58,7 @@ func parse(args []string) (settings, error) {
 	s := settings{prime: primeBytes}
 	flags := flag.NewFlagSet("bench", flag.ExitOnError)
 	flags.StringVar(&s.rows, "rows", rowNames(), "rows of the table of bars, separated by commas")
+	flags.StringVar(&s.beside, "beside", "", "only cells whose reference or other log has this in its name")
 	flags.BoolVar(&s.plots, "plots", true, "also draw the rate against the number of writers and of streams")
 	flags.BoolVar(&s.quick, "quick", false, "a look in five minutes: records of 1 KiB, few and short pairs")
 	flags.IntVar(&s.pairs, "pairs", 20, "interleaved pairs of a cell; a verdict needs 20")
@@ -91,7 +93,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	chosen, err := cells(s.rows, s.quick)
+	chosen, err := cells(s.rows, s.beside, s.quick)
 	if err != nil {
 		return err
 	}
@@ -130,7 +132,7 @@ func (r *report) draw(ctx context.Context, s settings) error {
 	if !s.plots {
 		return nil
 	}
-	for _, c := range curves() {
+	for _, c := range curves(s.quick) {
 		if ctx.Err() != nil {
 			return nil // the table's part says so
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -112,10 +113,13 @@ func prime(bytes int) {
 }
 
 // warm reads the files, so that their pages are cached: a write of part of a page that is not would
-// have to read it first.
+// have to read it first. A file that is gone by now is nobody's any more.
 func warm(paths []string) error {
 	for _, path := range paths {
 		f, err := os.Open(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
 		if err != nil {
 			return err
 		}

@@ -97,7 +97,7 @@ func TestAVerdictIsAboutTheBoundThatIsWorse(t *testing.T) {
 
 func TestCells(t *testing.T) {
 	for _, f := range families {
-		got, err := cells(f.row, false)
+		got, err := cells(f.row, "", false)
 		if err != nil || len(got) == 0 || got[0].row != f.row {
 			t.Errorf("%s: %d cells, %v", f.row, len(got), err)
 		}
@@ -106,15 +106,15 @@ func TestCells(t *testing.T) {
 				t.Errorf("%s: a cell without name, checks or our side: %+v", f.row, c)
 			}
 		}
-		short, err := cells(f.row, true)
+		short, err := cells(f.row, "", true)
 		if err != nil || len(short) == 0 || len(short) > len(got) {
 			t.Errorf("%s: %d cells of %d in the short run, %v", f.row, len(short), len(got), err)
 		}
 	}
-	if all, err := cells("P3b, P2", false); err != nil || all[0].row != "P2" {
+	if all, err := cells("P3b, P2", "", false); err != nil || all[0].row != "P2" {
 		t.Errorf("%d cells, %v", len(all), err)
 	}
-	if _, err := cells("P2,P99", false); err == nil || !strings.Contains(err.Error(), `"P99"`) {
+	if _, err := cells("P2,P99", "", false); err == nil || !strings.Contains(err.Error(), `"P99"`) {
 		t.Errorf("got %v", err)
 	}
 }

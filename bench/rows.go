@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -11,17 +12,25 @@ type family struct {
 	cells func() []cell
 }
 
-// families are the rows in the order of the table of bars.
+// families are the rows in the order of the table of bars, the reference loops before the other logs.
 var families = []family{
 	{"P1", accepted},
+	{"P1", acceptedBesidePeers},
 	{"P2", oneWriter},
+	{"P2", oneWriterBesidePeers},
 	{"P3", manyWriters},
+	{"P3", manyWritersBesidePeers},
 	{"P3b", manyStreams},
+	{"P3b", manyStreamsBesidePeers},
 	{"P4", pipelined},
+	{"P4", pipelinedBesidePeers},
 	{"P5", scanned},
+	{"P5", scannedBesidePeers},
 	{"P5b", interleaved},
 	{"P6", looked},
+	{"P6", lookedBesidePeers},
 	{"P7", opened},
+	{"P7", openedBesidePeers},
 	{"P11", idle},
 }
 
@@ -34,34 +43,40 @@ const quickSize = 1 << 10
 func rowNames() string {
 	var names []string
 	for _, f := range families {
-		names = append(names, f.row)
+		if !slices.Contains(names, f.row) {
+			names = append(names, f.row)
+		}
 	}
 	return strings.Join(names, ",")
 }
 
 // cells returns the cells of the rows with these names, in the order of the table of bars; of a quick
-// run, those that belong to it.
-func cells(rows string, quick bool) ([]cell, error) {
+// run, those that belong to it, and only those whose reference has beside in its name.
+func cells(rows, beside string, quick bool) ([]cell, error) {
 	wanted := map[string]bool{}
 	for row := range strings.SplitSeq(rows, ",") {
 		if row = strings.TrimSpace(row); row != "" {
 			wanted[row] = true
 		}
 	}
+	known := map[string]bool{}
 	var all []cell
 	for _, f := range families {
 		if !wanted[f.row] {
 			continue
 		}
-		delete(wanted, f.row)
+		known[f.row] = true
 		for _, c := range f.cells() {
 			c.row = f.row
-			if !quick || c.quick {
+			if (!quick || c.quick) && strings.Contains(c.reference, beside) {
 				all = append(all, c)
 			}
 		}
 	}
 	for row := range wanted {
+		if known[row] {
+			continue
+		}
 		return nil, fmt.Errorf("there is no row %q; the rows are %s", row, rowNames())
 	}
 	return all, nil
