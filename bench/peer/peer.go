@@ -62,7 +62,7 @@ func (k Kind) Title() string {
 
 // Kinds returns all of them.
 func Kinds() []Kind {
-	return []Kind{tidwall, bboltKind}
+	return []Kind{etcdWAL, raftWAL, pebbleKind, tidwall, bboltKind, jetStream}
 }
 
 // Find returns the one of that name.
