@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/aof2/aof"
+	"github.com/aof2/aof/bench/peer"
 )
 
 func TestMain(m *testing.M) {
@@ -43,6 +44,35 @@ func TestAChildLeavesWhatItAppended(t *testing.T) {
 				t.Errorf("the last life ended cleanly: %v", view.Recovery().Clean)
 			}
 		})
+	}
+}
+
+// TestAChildOpensEveryLogThatLoads runs twice what row P7 does with the others.
+func TestAChildOpensEveryLogThatLoads(t *testing.T) {
+	for _, k := range peer.Kinds() {
+		for _, clean := range []bool{true, false} {
+			if !k.Loads {
+				continue
+			}
+			t.Run(fmt.Sprintf("%s clean %v", k.Name, clean), func(t *testing.T) {
+				j := job{Log: k.Name, Dir: filepath.Join(t.TempDir(), "log"), Size: 1 << 10, Load: 1 << 20, Clean: clean}
+				for range 2 {
+					if a, err := j.start(); err != nil || a.Elapsed == 0 {
+						t.Fatalf("got %+v, %v", a, err)
+					}
+				}
+				l, err := k.Open(j.Dir, peer.Options{Writers: 1})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if last, err := l.Last(); err != nil || last != 2*(1+1024) {
+					t.Errorf("got %d records, %v", last, err)
+				}
+				if err := l.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/aof2/aof/bench/peer"
@@ -139,6 +140,9 @@ type peerProgram struct{ peer.Log }
 func openPeerProgram(name, dir string) (program, error) {
 	k, err := peer.Find(name)
 	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	l, err := k.Open(dir, peer.Options{Writers: 1})

@@ -28,7 +28,7 @@ type bboltLog struct {
 
 func openBbolt(dir string, o Options) (Log, error) {
 	db, err := bbolt.Open(filepath.Join(dir, "bolt.db"), 0o600, &bbolt.Options{
-		Timeout: time.Second, NoSync: o.Accepted, FreelistType: bbolt.FreelistMapType, NoFreelistSync: true,
+		Timeout: time.Second, NoSync: o.Accepted, FreelistType: bbolt.FreelistMapType,
 	})
 	if err != nil {
 		return nil, err
