@@ -24,7 +24,7 @@ func looked() []cell {
 		reference: "g: pread + CRC", ours: newOursLookup, other: newLookupLoop,
 	}, 0.9)
 	for i := range out {
-		out[i].checks = append(out[i].checks, limit("allocations a record", number, aFewAllocations, sample.allocsPerRecord))
+		out[i].checks = append(out[i].checks, limit("allocations a record", number, aFewAllocations, sample.allocsPerRecord), readPerRecord)
 	}
 	return append(out, cell{
 		name: "random read, not in the cache, 8 readers", work: work{size: 1 << 10, writers: 8, streams: 1}, quick: true,
@@ -33,9 +33,15 @@ func looked() []cell {
 			rate(0.9),
 			limit("p50 a sleeper is late", seconds, mostLate.Seconds(), func(s sample) float64 { return s.late.Seconds() }),
 			limit("allocations a record", number, aFewAllocations, sample.allocsPerRecord),
+			readPerRecord,
 		},
 	})
 }
+
+// readPerRecord is shown: it has no bar.
+var readPerRecord = check{measure: "bytes read a record", unit: byteCount, ours: func(s sample) float64 {
+	return float64(s.read / max(1, s.records))
+}}
 
 // oursLookup reads single records of one stream by seq.
 type oursLookup struct {
