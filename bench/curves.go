@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/aof2/aof/bench/peer"
@@ -71,85 +70,56 @@ func curves(quick bool) []curve {
 	return []curve{writers, streams}
 }
 
-// trace measures every point of a curve: the contestants alternate, rounds times. A contestant that
-// fails is left out from there on, and named.
+// trace measures every point of a curve, each contestant alone: a picture of ten programs that are all
+// open at once would show what they do to each other. A contestant that fails at a point has none there,
+// and is named.
 func (c curve) trace(ctx context.Context, dir string, rounds int, d time.Duration) (curveResult, error) {
 	out := curveResult{Name: c.name, Title: c.title, Axis: c.axis}
 	for _, s := range c.series {
-		out.Series = append(out.Series, seriesResult{Name: s.name})
-	}
-	for _, at := range c.at {
-		rates, problems, err := c.point(ctx, dir, at, rounds, d)
-		if err != nil {
-			return out, err
-		}
-		for i, of := range rates {
-			if len(of) > 0 {
-				out.Series[i].Points = append(out.Series[i].Points, point{at, median(of)})
+		line := seriesResult{Name: s.name}
+		for _, at := range c.at {
+			if s.most > 0 && at > s.most {
+				continue
 			}
+			rates, err := s.point(ctx, dir, at, rounds, d)
+			if ctx.Err() != nil {
+				return out, ctx.Err()
+			}
+			if err != nil {
+				out.Errors = append(out.Errors, fmt.Sprintf("%s, %d %s: %v", s.name, at, c.axis, err))
+				continue
+			}
+			line.Points = append(line.Points, point{at, median(rates)})
 		}
-		out.Errors = append(out.Errors, problems...)
+		out.Series = append(out.Series, line)
 	}
 	return out, nil
 }
 
-// point measures all contestants at one number. Its error is the caller's end of patience; what fails in
-// a contestant is a problem.
-func (c curve) point(ctx context.Context, dir string, at, rounds int, d time.Duration) (rates [][]float64, problems []string, err error) {
+// point returns the rates of a contestant at one number.
+func (s series) point(ctx context.Context, dir string, at, rounds int, d time.Duration) (rates []float64, err error) {
 	home, err := os.MkdirTemp(dir, "aof-bench-")
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(home)) }()
-	sides := make([]side, len(c.series))
-	drop := func(i int, cause error) {
-		if sides[i] != nil {
-			cause = errors.Join(cause, sides[i].close())
-		}
-		sides[i] = nil
-		problems = append(problems, fmt.Sprintf("%s, %d %s: %v", c.series[i].name, at, c.axis, cause))
+	one, err := s.open(home, s.work(at))
+	if err != nil {
+		return nil, err
 	}
-	for i, s := range c.series {
-		if s.most > 0 && at > s.most {
-			continue
-		}
-		place := filepath.Join(home, fmt.Sprint(i))
-		if err := os.Mkdir(place, 0o700); err != nil {
-			return nil, problems, err
-		}
-		one, err := s.open(place, s.work(at))
-		if err == nil {
-			sides[i] = one
-			err = ready(one, d)
-		}
-		if err != nil {
-			drop(i, err)
-		}
+	defer func() { err = errors.Join(err, one.close()) }()
+	if err := ready(one, d); err != nil {
+		return nil, err
 	}
-	rates = make([][]float64, len(sides))
 	for range rounds {
-		for i, s := range sides {
-			if err := ctx.Err(); err != nil {
-				return nil, problems, err
-			}
-			if s == nil {
-				continue
-			}
-			one, err := sampleOf(s, d)
-			if err != nil {
-				drop(i, err)
-				continue
-			}
-			rates[i] = append(rates[i], one.rate())
+		if err := ctx.Err(); err != nil {
+			return nil, err
 		}
-	}
-	for i, s := range sides {
-		if s != nil {
-			if err := s.close(); err != nil {
-				sides[i] = nil
-				drop(i, err)
-			}
+		got, err := sampleOf(one, d)
+		if err != nil {
+			return nil, err
 		}
+		rates = append(rates, got.rate())
 	}
-	return rates, problems, nil
+	return rates, nil
 }

@@ -150,8 +150,11 @@ func (r *report) draw(ctx context.Context, s settings) error {
 // run is how long one run of one side takes.
 func (s settings) run() time.Duration { return time.Duration(s.seconds * float64(time.Second)) }
 
+// leastRounds are the runs that make a median.
+const leastRounds = 3
+
 // rounds is how often each point of a curve is measured; a picture needs less than a verdict.
-func (s settings) rounds() int { return max(1, s.pairs/4) }
+func (s settings) rounds() int { return max(leastRounds, s.pairs/4) }
 
 // save writes the report's files into dir; "" is nowhere.
 func (r report) save(dir string) error {
