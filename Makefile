@@ -2,9 +2,10 @@
 # continuous integration run the same lines.
 
 .DEFAULT_GOAL := help
-.PHONY: help check fmt test fuzz fuzz-short crash kernel bench demo man cross ci clean
+.PHONY: help check fmt test fuzz fuzz-short crash kernel bench bench-quick demo man cross ci clean
 
 BENCHTIME ?= 1s
+OUT ?= bench/results
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,9 +32,12 @@ crash: ## The simulator's long run: a million crash points
 kernel: ## Real kernels, long (root): kill -9, ext4 and XFS shut down under load, EIO, ENOSPC
 	AOF_KERNEL=long KERNEL_TIMEOUT=12h .ci/run kernel
 
-bench: ## Benchmarks of the packages, and beside the reference loops where bench/ has them
+bench: ## Benchmarks of the packages, then every row of docs/benchmarks.md, about three hours; OUT=dir for the report
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
-	@if [ -f bench/go.mod ]; then cd bench && GOWORK=off go run . ; else echo "bench/ is not there yet: no comparison was run"; fi
+	cd bench && GOWORK=off go run . -out $(abspath $(OUT))
+
+bench-quick: ## A look at the same rows in five minutes: 1 KiB, few pairs, no verdict; OUT=dir for the report
+	cd bench && GOWORK=off go run . -quick -out $(abspath $(OUT))
 
 demo: ## Append, follow, kill, recover, verify, on this machine's own files
 	go run ./cmd/aof demo

@@ -15,17 +15,32 @@ type work struct {
 	streams int // streams the writers are spread over; 0 is one
 }
 
-// sample is what one side did in one run.
+// sample is what one side did in one run. A field that the side's work is not about is 0.
 type sample struct {
 	records int64
 	appends int64
-	syncs   int64
+	syncs   int64 // -1: nobody counts them
 	elapsed time.Duration
 	fresh   int // files it had to take that were never written before
+
+	allocs    int64         // made meanwhile
+	slowGroup time.Duration // p99.9 of the time that groupCalls calls take
+	read      int64         // bytes asked of the operating system
+	late      time.Duration // p50 of how late a sleeping goroutine woke meanwhile
+	scanned   int64         // bytes of unsealed files that had to be walked
+
+	heap       int64 // bytes
+	goroutines int64
+	files      int64 // descriptors and mappings
 }
 
 // rate returns records per second.
 func (s sample) rate() float64 { return float64(s.records) / s.elapsed.Seconds() }
+
+// each returns the seconds a record takes.
+func (s sample) each() float64 { return 1 / s.rate() }
+
+func (s sample) allocsPerRecord() float64 { return float64(s.allocs) / float64(max(1, s.records)) }
 
 // side is one of the two that a cell compares. It is used by one goroutine.
 type side interface {

@@ -43,7 +43,7 @@ func field(path, name string) string {
 			return strings.TrimSpace(value)
 		}
 	}
-	return "unknown CPU"
+	return "unknown"
 }
 
 // fileSystem returns the type of the mount that dir lies on.

@@ -65,12 +65,8 @@ func openOurs(dir string, w work, hotFile int64, newAppender func(*aof.Stream) a
 		return nil, err
 	}
 	o.store = store
-	for i := range max(1, w.streams) {
-		st, err := store.CreateStream(ctx, fmt.Sprintf("stream-%04d", i), nil)
-		if err != nil {
-			return nil, errors.Join(err, store.Close())
-		}
-		o.streams = append(o.streams, st)
+	if o.streams, err = createStreams(store, max(1, w.streams)); err != nil {
+		return nil, errors.Join(err, store.Close())
 	}
 	return o, nil
 }

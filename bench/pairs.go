@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -12,68 +13,73 @@ import (
 	"time"
 )
 
-// result is what a cell came to.
-type result struct {
-	Row              string    `json:"row"`
-	Name             string    `json:"name"`
-	Bytes            int       `json:"record_bytes"`
-	Writers          int       `json:"writers"`
-	Batch            int       `json:"batch"`
-	Reference        string    `json:"reference"`
-	Ours             float64   `json:"ours_records_per_second"`
-	Other            float64   `json:"reference_records_per_second"`
-	Ratio            interval  `json:"ratio"`
-	Bar              float64   `json:"bar"`
-	Holds            bool      `json:"holds"`
-	OursSyncs        float64   `json:"ours_syncs_per_append"`
-	OtherSyncs       float64   `json:"reference_syncs_per_append"`
-	FreshFiles       int       `json:"fresh_files"`
-	Ratios           []float64 `json:"ratios"`
-	SecondsPerSample float64   `json:"seconds_per_sample"`
-}
-
 // primeBytes is how much memory is touched before a cell. A guest's memory is slow the first time.
 const primeBytes = 2 << 30
 
 // measure runs a cell in a directory of its own below dir: pairs runs of either side, alternating, and
-// alternating also in who begins.
-func measure(ctx context.Context, c cell, dir string, pairs int, d time.Duration) (_ result, err error) {
+// alternating also in who begins. It returns a result for each of the cell's checks.
+func measure(ctx context.Context, c cell, dir string, pairs int, d time.Duration) (_ []result, err error) {
 	home, err := os.MkdirTemp(dir, "aof-bench-")
 	if err != nil {
-		return result{}, err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(home)) }()
-	var sides [2]side // ours, the other
-	for i, open := range []contestant{c.ours, c.other} {
+	var sides []side // ours, the other
+	defer func() {
+		for i := len(sides) - 1; i >= 0; i-- {
+			err = errors.Join(err, sides[i].close())
+		}
+	}()
+	for i, open := range c.contestants() {
 		place := filepath.Join(home, fmt.Sprint(i))
 		if err := os.Mkdir(place, 0o700); err != nil {
-			return result{}, err
+			return nil, err
 		}
 		s, err := open(place, c.work)
 		if err != nil {
-			return result{}, fmt.Errorf("open: %w", err)
+			return nil, fmt.Errorf("open: %w", err)
 		}
-		defer func() { err = errors.Join(err, s.close()) }()
+		sides = append(sides, s)
 		if err := ready(s, d); err != nil {
-			return result{}, fmt.Errorf("warm up: %w", err)
+			return nil, fmt.Errorf("warm up: %w", err)
 		}
-		sides[i] = s
 	}
-	var samples [2][]sample
+	samples, err := alternate(ctx, sides, pairs, d)
+	if err != nil {
+		return nil, err
+	}
+	var out []result
+	for _, k := range c.checks {
+		r := k.judge(c, samples)
+		r.SecondsPerSample = d.Seconds()
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+func (c cell) contestants() []contestant {
+	if c.other == nil {
+		return []contestant{c.ours}
+	}
+	return []contestant{c.ours, c.other}
+}
+
+// alternate takes the samples of all sides, in the other order each time.
+func alternate(ctx context.Context, sides []side, pairs int, d time.Duration) (samples [2][]sample, err error) {
 	for pair := range pairs {
-		for turn := range 2 {
-			who := (pair + turn) % 2
+		for turn := range sides {
+			who := (pair + turn) % len(sides)
 			if err := ctx.Err(); err != nil {
-				return result{}, err
+				return samples, err
 			}
 			s, err := sampleOf(sides[who], d)
 			if err != nil {
-				return result{}, err
+				return samples, err
 			}
 			samples[who] = append(samples[who], s)
 		}
 	}
-	return c.result(samples, d), nil
+	return samples, nil
 }
 
 // ready brings a side into the state in which it is measured.
@@ -95,32 +101,6 @@ func sampleOf(s side, d time.Duration) (sample, error) {
 	return out, errors.Join(err, s.rest())
 }
 
-func (c cell) result(samples [2][]sample, d time.Duration) result {
-	r := result{
-		Row: c.row, Name: c.name, Bytes: c.work.size, Writers: c.work.writers, Batch: c.work.batch,
-		Reference: c.reference, Bar: c.bar, SecondsPerSample: d.Seconds(),
-	}
-	var rates [2][]float64
-	var syncs [2]float64
-	for who := range samples {
-		appends, synced := int64(0), int64(0)
-		for _, s := range samples[who] {
-			rates[who] = append(rates[who], s.rate())
-			appends, synced = appends+s.appends, synced+s.syncs
-			r.FreshFiles += s.fresh
-		}
-		syncs[who] = float64(synced) / float64(appends)
-	}
-	for i := range rates[0] {
-		r.Ratios = append(r.Ratios, rates[0][i]/rates[1][i])
-	}
-	r.Ours, r.Other = median(rates[0]), median(rates[1])
-	r.OursSyncs, r.OtherSyncs = syncs[0], syncs[1]
-	r.Ratio = bootstrap(r.Ratios)
-	r.Holds = r.Ratio.Lower >= c.bar
-	return r
-}
-
 // prime touches memory and gives it back to the operating system, so that neither side is the first to
 // get at it.
 func prime(bytes int) {
@@ -129,15 +109,17 @@ func prime(bytes int) {
 		b[i] = 1
 	}
 	runtime.KeepAlive(b)
-	b = nil
 	debug.FreeOSMemory()
 }
 
 // warm reads the files, so that their pages are cached: a write of part of a page that is not would
-// have to read it first.
+// have to read it first. A file that is gone by now is nobody's any more.
 func warm(paths []string) error {
 	for _, path := range paths {
 		f, err := os.Open(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
 		if err != nil {
 			return err
 		}

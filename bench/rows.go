@@ -2,109 +2,95 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
-// cell is one comparison: the same work by two sides, and the ratio that must be reached.
-type cell struct {
-	row       string
-	name      string
-	work      work
-	bar       float64
-	reference string // what stands beside us
-	ours      contestant
-	other     contestant
+// family is a row of the table of bars.
+type family struct {
+	row   string
+	cells func() []cell
 }
 
-// contestant opens a side in an empty directory.
-type contestant func(dir string, w work) (side, error)
+// families are the rows in the order of the table of bars, the reference loops before the other logs.
+var families = []family{
+	{"P1", accepted},
+	{"P1", acceptedBesidePeers},
+	{"P2", oneWriter},
+	{"P2", oneWriterBesidePeers},
+	{"P3", manyWriters},
+	{"P3", manyWritersBesidePeers},
+	{"P3b", manyStreams},
+	{"P3b", manyStreamsBesidePeers},
+	{"P4", pipelined},
+	{"P4", pipelinedBesidePeers},
+	{"P5", scanned},
+	{"P5", scannedBesidePeers},
+	{"P5b", interleaved},
+	{"P6", looked},
+	{"P6", lookedBesidePeers},
+	{"P7", opened},
+	{"P7", openedBesidePeers},
+	{"P11", idle},
+}
 
+// sizes are the records that most rows are measured with.
 var sizes = []int{128, 1 << 10, 16 << 10}
 
-// cells returns the cells of the rows with these names, in the order of the table of bars.
-func cells(rows string) ([]cell, error) {
-	makers := []struct {
-		row  string
-		make func() []cell
-	}{{"P2", oneWriter}, {"P3", manyWriters}, {"P3b", manyStreams}, {"P4", pipelined}}
-	wanted := map[string]bool{}
-	for _, row := range strings.Split(rows, ",") {
-		wanted[strings.TrimSpace(row)] = true
+// quickSize is the one of them that the short run takes.
+const quickSize = 1 << 10
+
+func rowNames() string {
+	var names []string
+	for _, f := range families {
+		if !slices.Contains(names, f.row) {
+			names = append(names, f.row)
+		}
 	}
+	return strings.Join(names, ",")
+}
+
+// cells returns the cells of the rows with these names, in the order of the table of bars; of a quick
+// run, those that belong to it, and only those whose reference has beside in its name.
+func cells(rows, beside string, quick bool) ([]cell, error) {
+	wanted := map[string]bool{}
+	for row := range strings.SplitSeq(rows, ",") {
+		if row = strings.TrimSpace(row); row != "" {
+			wanted[row] = true
+		}
+	}
+	known := map[string]bool{}
 	var all []cell
-	for _, m := range makers {
-		if wanted[m.row] {
-			all = append(all, m.make()...)
-			delete(wanted, m.row)
+	for _, f := range families {
+		if !wanted[f.row] {
+			continue
+		}
+		known[f.row] = true
+		for _, c := range f.cells() {
+			c.row = f.row
+			if (!quick || c.quick) && strings.Contains(c.reference, beside) {
+				all = append(all, c)
+			}
 		}
 	}
 	for row := range wanted {
-		return nil, fmt.Errorf("there is no row %q; the rows are P2, P3, P3b and P4", row)
+		if known[row] {
+			continue
+		}
+		return nil, fmt.Errorf("there is no row %q; the rows are %s", row, rowNames())
 	}
 	return all, nil
 }
 
-func oneWriter() []cell {
-	var out []cell
-	for _, size := range sizes {
-		out = append(out, cell{
-			row: "P2", name: "durable, 1 writer", bar: 0.9,
-			work:      work{size: size, writers: 1, batch: 1},
-			reference: "a: write + sync", ours: newOurs, other: newSyncLoop,
-		})
-	}
-	return out
-}
-
-func manyWriters() []cell {
-	var out []cell
-	for _, of := range []struct {
-		name           string
-		writers, batch int
-	}{
-		{"durable, 64 writers, one stream", 64, 1},
-		{"durable, 1 writer, batches of 100", 1, 100},
-		{"durable, 64 writers, one stream, batches of 100", 64, 100},
-	} {
-		for _, size := range sizes {
-			out = append(out, cell{
-				row: "P3", name: of.name, bar: 0.85,
-				work:      work{size: size, writers: of.writers, batch: of.batch},
-				reference: "b: group buffer", ours: newOurs, other: newGroupLoop,
-			})
-		}
-	}
-	return out
-}
-
-// manyStreams has ourselves on both sides: what does it cost that each writer has its own stream?
-func manyStreams() []cell {
-	var out []cell
-	for _, writers := range []int{64, 1000} {
-		for _, size := range sizes {
-			out = append(out, cell{
-				row: "P3b", name: fmt.Sprintf("durable, %d writers on as many streams", writers), bar: 0.8,
-				work:      work{size: size, writers: writers, batch: 1, streams: writers},
-				reference: "ours on one stream", ours: newOurs, other: oursOnOneStream,
-			})
-		}
-	}
-	return out
-}
-
-func oursOnOneStream(dir string, w work) (side, error) {
-	w.streams = 1
-	return newOurs(dir, w)
-}
-
-func pipelined() []cell {
-	var out []cell
-	for _, size := range sizes {
-		out = append(out, cell{
-			row: "P4", name: "durable, pipelined, 1 writer", bar: 0.6,
-			work:      work{size: size, writers: 1, batch: 1},
-			reference: "c: group buffer, pipelined", ours: newOursPipelined, other: newPipelinedLoop,
-		})
+// bySize makes a cell for each size of record out of one, judged by its rate; the last bar holds for the
+// sizes that have none of their own. The short run takes the middle size.
+func bySize(c cell, bars ...float64) []cell {
+	out := make([]cell, len(sizes))
+	for i, size := range sizes {
+		out[i] = c
+		out[i].work.size = size
+		out[i].quick = size == quickSize
+		out[i].checks = []check{rate(bars[min(i, len(bars)-1)])}
 	}
 	return out
 }
