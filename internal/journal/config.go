@@ -22,7 +22,7 @@ const (
 	easyRolled       = 12        // as long as there are no more of them, sealing gives way to appends
 	keepBuffer       = 64 << 20  // the largest buffer that is kept between rounds
 	paceBytes        = 256 << 10 // what is hashed at once while a file is sealed
-	extentBytes      = 64 << 10  // an extent is not grown beyond this, so that a read by seq stays short
+	extentBytes      = 16 << 10  // an extent is not grown beyond this, so that a read by seq stays short
 	windowBytes      = 256 << 10 // what a sequential reader fetches at once
 	indexCacheBytes  = 16 << 20  // run indexes of sealed files kept in memory
 	extentCacheBytes = 8 << 20   // and what they say of single streams, decoded

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/aof2/aof/internal/mark"
 	"github.com/aof2/aof/internal/metric"
@@ -29,6 +30,7 @@ type Journal struct {
 	left    mark.Mark     // counts who was at the head of the line and has left
 	failed  chan struct{} // closed when no more frames are taken for good
 	rested  chan struct{} // closed when nobody leads and nobody will
+	closed  atomic.Bool   // says what mu.closing does, to readers for each record
 	ended   chan struct{} // closed to end the writer goroutine
 	kick    chan struct{} // wakes the writer goroutine; one waiting kick is enough
 	writer  sync.WaitGroup
@@ -155,16 +157,13 @@ func (j *Journal) write() {
 }
 
 // Closed reports whether Close has begun.
-func (j *Journal) Closed() bool {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.mu.closing
-}
+func (j *Journal) Closed() bool { return j.closed.Load() }
 
 // CloseView closes the files of a journal that was not started.
 func (j *Journal) CloseView() error {
 	j.mu.Lock()
 	j.mu.closing = true
+	j.closed.Store(true)
 	j.mu.Unlock()
 	j.endWaits()
 	return j.closeFiles()
@@ -347,6 +346,7 @@ func (j *Journal) releaseMeta() { <-j.meta }
 func (j *Journal) Close(ctx context.Context) error {
 	j.mu.Lock()
 	j.mu.closing = true
+	j.closed.Store(true)
 	last := j.mu.gather.no
 	if len(j.mu.gather.buf) == 0 {
 		last--

@@ -6,8 +6,8 @@ import (
 	"github.com/aof2/aof/internal/segment"
 )
 
-// A reader that seeks wants one record out of an extent of 64 KiB. Where each frame of the extent begins is kept once it
-// has been found out, so that the next such read fetches one frame and nothing else.
+// A reader that seeks wants one record out of an extent. Where every few frames of the extent begin is kept once it has
+// been found out, so that the next such read fetches those few frames and nothing else.
 
 // place names an extent: file ids are never used again, and what a file holds never changes.
 type place struct {
@@ -15,7 +15,7 @@ type place struct {
 	off  int64
 }
 
-// frameTable is where the frames of one extent begin.
+// frameTable is where frames of one extent begin, at least strideBytes from each other.
 type frameTable struct {
 	length int64 // of the extent when it was made: that of an open file still grows
 	frames []frameStart
@@ -24,7 +24,10 @@ type frameTable struct {
 // frameStart is relative to the extent and to its first record.
 type frameStart struct{ off, first uint32 }
 
-const frameStartBytes = 8
+const (
+	frameStartBytes = 8
+	strideBytes     = 2 << 10
+)
 
 // runKey names the run of a stream in a sealed file.
 type runKey struct {
@@ -60,7 +63,9 @@ func (c *Cursor) learn(f *File, e segment.Extent, b []byte) {
 		if fr.Ordinal != c.l.Ordinal || fr.Count == 0 || fr.First-e.First > 1<<32-1 {
 			return
 		}
-		starts = append(starts, frameStart{uint32(fr.Offset - e.Off), uint32(fr.First - e.First)})
+		if n := len(starts); n == 0 || fr.Offset-e.Off >= int64(starts[n-1].off)+strideBytes {
+			starts = append(starts, frameStart{uint32(fr.Offset - e.Off), uint32(fr.First - e.First)})
+		}
 	}
 	c.starts = starts
 	if w.Err() != nil || len(starts) < 2 {
