@@ -59,7 +59,9 @@ type Options struct {
 	// durable; 0 means DefaultCloseTimeout.
 	CloseTimeout time.Duration
 
-	// Now is the wall clock that records are stamped with; nil means time.Now.
+	// Now is the wall clock that records are stamped with; nil means time.Now. While
+	// many appends fall into one millisecond, up to 64 share one reading. It must
+	// return soon and must not call into the store.
 	Now func() time.Time
 	// Logger receives what an operator should know; nil is silent.
 	Logger *slog.Logger

@@ -59,9 +59,15 @@ func (e *MismatchError) Error() string { return fmt.Sprintf("journal: the next r
 // that wait, nil when it has none.
 func (j *Journal) TryAppend(l *Lane, b Batch, mayLead bool, w *Waiter) (Ticket, error) {
 	n := b.Length()
-	now := j.cfg.Now().UnixMilli()
+	now, cached := j.clock.now()
 
 	j.mu.Lock()
+	switch {
+	case cached && !j.mu.leading: // whoever led when it was read has rested since
+		now = j.clock.read()
+	case cached:
+		now = max(now, j.mu.lastTime) // an old reading is no clock that went back
+	}
 	if b.Expect != 0 && b.Expect != l.next && !l.gone {
 		err := &MismatchError{l.next}
 		j.mu.Unlock()

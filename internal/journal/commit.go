@@ -61,6 +61,7 @@ func (j *Journal) takeRound() *round {
 // stepDownLocked ends the leadership.
 func (j *Journal) stepDownLocked() {
 	j.mu.leading = false
+	j.clock.rest()
 	if j.mu.stopped {
 		close(j.rested)
 	}

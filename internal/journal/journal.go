@@ -77,6 +77,7 @@ type Journal struct {
 		goesOn  bool    // this life writes to it
 	}
 	metrics Metrics
+	clock   clock
 	indexes cache[uint64, segment.Index]    // of sealed files, by id
 	extents cache[runKey, []segment.Extent] // of sealed files, some of what the indexes say
 	tables  cache[place, frameTable]
@@ -130,6 +131,7 @@ func newJournal(cfg Config) *Journal {
 		kick:   make(chan struct{}, 1),
 		meta:   make(chan struct{}, 1),
 	}
+	j.clock.read = func() int64 { return j.cfg.Now().UnixMilli() }
 	j.indexes.limit, j.extents.limit, j.tables.limit = indexCacheBytes, extentCacheBytes, tableCacheBytes
 	j.mu.lanes = make(map[uint32]*Lane)
 	j.seals.states = make(map[uint32]digestState)
