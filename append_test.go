@@ -291,3 +291,19 @@ func TestManyAppendersShareRoundsAndKeepEachOrder(t *testing.T) {
 	}
 	d.CheckFiles(s)
 }
+
+// An append that is accepted takes no memory but that of its bytes.
+func TestAnAcceptedAppendAllocatesNothing(t *testing.T) {
+	d, _, st := active(t, &aof.Options{HotFileSize: 8 << 20})
+	hold := d.HoldSyncs() // nothing else goes on
+	defer hold.Release()
+	rec := []byte(text(1))
+	var err error
+	if n := testing.AllocsPerRun(5000, func() {
+		if err == nil {
+			_, err = st.TryAppend(rec)
+		}
+	}); n != 0 || err != nil {
+		t.Errorf("%v allocations for each append, %v", n, err)
+	}
+}

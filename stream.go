@@ -188,14 +188,19 @@ func (st *Stream) try(b journal.Batch, mayLead bool, w *journal.Waiter) (journal
 		return journal.Ticket{}, fmt.Errorf("%w: %d records take %d bytes as one batch, MaxBatch is %d; split them", ErrTooLarge, len(b.Records), n, o.MaxBatch)
 	}
 	t, err := st.store.journal.TryAppend(st.lane, b, mayLead, w)
-	var mismatch *journal.MismatchError
-	if errors.As(err, &mismatch) {
-		return journal.Ticket{}, &MismatchError{Stream: st.name, Expected: Seq(b.Expect), Next: Seq(mismatch.Next)}
-	}
 	if err != nil {
-		return journal.Ticket{}, st.store.refusal(err)
+		return journal.Ticket{}, st.refused(b.Expect, err)
 	}
 	return t, nil
+}
+
+// refused translates why the journal did not accept a batch that expected a record.
+func (st *Stream) refused(expected uint64, err error) error {
+	var mismatch *journal.MismatchError
+	if errors.As(err, &mismatch) {
+		return &MismatchError{Stream: st.name, Expected: Seq(expected), Next: Seq(mismatch.Next)}
+	}
+	return st.store.refusal(err)
 }
 
 // retry waits behind those who wait already, and tries until the records are
