@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -25,8 +26,15 @@ be told apart, and aof append --length-prefixed takes them back. To read one:
   Go      binary.Read(f, binary.BigEndian, &n); record := make([]byte, n); io.ReadFull(f, record)
 
 Without -f it ends at the last record that is durable when it starts; with -f it
-waits for more until --to, --limit or Ctrl-C. It needs the store for itself;
+waits for more until --to, --until, --limit or Ctrl-C. It needs the store for itself;
 --read-only looks at a snapshot instead, beside a running program.
+
+--since begins with the first record that the store took at TIME or later, and
+--until ends before the first one behind that it took later than TIME. TIME is RFC
+3339, a date, which is its midnight here, or how long ago: 90m, 36h, 7d, 1d12h.
+The times are those of the store's clock, to the millisecond. Where that went back,
+records behind the first one can be older than --since, and records behind the end
+older than --until. With -f it is a record later than --until that ends it.
 
 With --format json each line is one of
   {"seq":1,"time":"2006-01-02T15:04:05.000Z","data":"text"}
@@ -35,6 +43,7 @@ With --format json each line is one of
 const catExample = `  aof cat orders
   aof cat orders --from 100 --to 200
   aof cat orders --last 10 -f
+  aof cat orders --since 36h --until 2026-11-23T14:30:00Z
   aof cat orders --format json --read-only | jq .data
   aof cat orders --length-prefixed > orders.records`
 
@@ -42,6 +51,7 @@ const catExample = `  aof cat orders
 type catOptions struct {
 	from, to, limit number
 	last            number
+	since, until    moment
 	follow          bool
 	readOnly        bool
 	format          oneOf
@@ -60,7 +70,7 @@ func (a *app) catCommand() *cobra.Command {
 		Example: catExample,
 		Args:    arguments(1, 1, "STREAM"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.check(args[0]); err != nil {
+			if err := o.check(args[0], time.Now()); err != nil {
 				return err
 			}
 			return a.cat(cmd.Context(), args[0], o)
@@ -69,7 +79,9 @@ func (a *app) catCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.Var(&o.from, "from", "begin with this seq")
 	f.Var(&o.last, "last", "begin this many records before the end")
+	f.Var(&o.since, "since", "begin with the first record of this time or later")
 	f.Var(&o.to, "to", "end with this seq")
+	f.Var(&o.until, "until", "end before the first record later than this")
 	f.Var(&o.limit, "limit", "end after this many records")
 	f.BoolVarP(&o.follow, "follow", "f", false, "wait for more records at the end")
 	f.Var(&o.format, "format", "how to write a record")
@@ -78,18 +90,43 @@ func (a *app) catCommand() *cobra.Command {
 	return a.storeFlags(cmd)
 }
 
-func (o *catOptions) check(name string) error {
+// check refuses what cannot be meant; now is what flags that say how long ago are
+// held against.
+func (o *catOptions) check(name string, now time.Time) error {
+	o.since.settle(now)
+	o.until.settle(now)
+	begins := given([]string{"--from", "--last", "--since"}, o.from.set, o.last.set, o.since.set)
 	switch {
-	case o.from.set && o.last.set:
-		return usagef("give one of them", "--from and --last exclude each other")
+	case len(begins) > 1:
+		return usagef("give one of them", "%s exclude each other", strings.Join(begins, " and "))
 	case o.follow && o.readOnly:
 		return usagef("leave out one of them: following needs the store itself", "--follow and --read-only exclude each other")
 	case o.prefixed && o.format.value == "json":
 		return usagef("give one of them", "--length-prefixed and --format json exclude each other")
 	case o.from.set && o.to.set && o.to.value < o.from.value:
 		return usagef("give a --to of at least --from", "--to %d is before --from %d", o.to.value, o.from.value)
+	case o.since.set && o.until.past(o.since.at):
+		return usagef("give an --until that is not before --since", "--since %s is later than --until %s", o.since.text, o.until.text)
 	}
 	return checkName(name)
+}
+
+// given picks the names of the flags that are set.
+func given(names []string, set ...bool) (flags []string) {
+	for i, name := range names {
+		if set[i] {
+			flags = append(flags, name)
+		}
+	}
+	return flags
+}
+
+// source is a stream to be printed, of the store or of a view.
+type source struct {
+	name     string
+	bounds   aof.Bounds
+	recovery aof.Recovery
+	reader   func(aof.ReaderOptions) (*aof.Reader, error)
 }
 
 func (a *app) cat(ctx context.Context, name string, o catOptions) error {
@@ -99,8 +136,8 @@ func (a *app) cat(ctx context.Context, name string, o catOptions) error {
 			if err != nil {
 				return streamError(a.dir, name, v.Recovery(), err)
 			}
-			err = a.catFrom(ctx, name, info.Bounds, o, func(r aof.ReaderOptions) (*aof.Reader, error) { return v.Reader(name, r) })
-			return o.endKnown(name, info.Bounds, v.Recovery(), err)
+			reader := func(r aof.ReaderOptions) (*aof.Reader, error) { return v.Reader(name, r) }
+			return a.catFrom(ctx, source{name, info.Bounds, v.Recovery(), reader}, o)
 		})
 	}
 	return a.withStore(ctx, false, func(s *aof.Store) error {
@@ -108,42 +145,50 @@ func (a *app) cat(ctx context.Context, name string, o catOptions) error {
 		if err != nil {
 			return streamError(a.dir, name, s.Recovery(), err)
 		}
-		b := stream.Bounds()
-		return o.endKnown(name, b, s.Recovery(), a.catFrom(ctx, name, b, o, stream.Reader))
+		return a.catFrom(ctx, source{name, stream.Bounds(), s.Recovery(), stream.Reader}, o)
 	})
 }
 
-// catFrom prints the asked range of a stream with these bounds.
-func (a *app) catFrom(ctx context.Context, name string, b aof.Bounds, o catOptions, open func(aof.ReaderOptions) (*aof.Reader, error)) error {
-	ask, err := o.plan(name, b)
-	if err != nil || ask.To < ask.From && !o.endless() {
-		return err
-	}
-	r, err := open(ask)
+// catFrom prints the asked range of a stream.
+func (a *app) catFrom(ctx context.Context, s source, o catOptions) error {
+	ask, err := o.plan(s.name, s.bounds)
 	if err != nil {
 		return err
 	}
+	p := &printer{
+		w: bufio.NewWriterSize(a.out, 64<<10), json: o.format.value == "json", prefixed: o.prefixed,
+		limit: o.limit.value, since: o.since.at, until: o.until,
+	}
+	r, err := s.reader(ask)
+	if err != nil {
+		return p.explain(err)
+	}
 	defer func() { _ = r.Close() }()
-	p := &printer{w: bufio.NewWriterSize(a.out, 64<<10), json: o.format.value == "json", prefixed: o.prefixed}
-	err = p.all(ctx, r, o.limit.value)
+	if some := ask.To != 0 && ask.To >= ask.From; some || o.endless() {
+		err = p.all(ctx, r)
+	}
 	if flushErr := p.w.Flush(); flushErr != nil {
 		return outputError(flushErr)
 	}
-	if err == nil || errors.Is(err, io.EOF) {
+	if err != nil && !errors.Is(err, io.EOF) {
+		return p.explain(err)
+	}
+	if p.ended {
 		return nil
 	}
-	return p.explain(err)
+	return o.endKnown(s)
 }
 
-// endKnown makes a failure of printing up to an end that may not be the end.
-func (o *catOptions) endKnown(name string, b aof.Bounds, r aof.Recovery, err error) error {
-	asked := o.limit.set || o.to.set && o.to.value <= uint64(b.Durable)
-	if err != nil || asked || !lostThread(r) {
-		return err
+// endKnown is a failure when what was printed goes up to an end that may not be the
+// end.
+func (o *catOptions) endKnown(s source) error {
+	asked := o.limit.set || o.to.set && o.to.value <= uint64(s.bounds.Durable)
+	if asked || !lostThread(s.recovery) {
+		return nil
 	}
 	return &failure{
 		code: exitDamage, err: aof.ErrCorrupt,
-		what: fmt.Sprintf("stream %s may have records behind seq %d: there is damage, and whose records it held is not known", quoteName(name), b.Durable),
+		what: fmt.Sprintf("stream %s may have records behind seq %d: there is damage, and whose records it held is not known", quoteName(s.name), s.bounds.Durable),
 		do:   "`aof verify` shows what is damaged; restore the rest from a copy",
 	}
 }
@@ -151,8 +196,8 @@ func (o *catOptions) endKnown(name string, b aof.Bounds, r aof.Recovery, err err
 // endless reports whether no record is the last one to print.
 func (o *catOptions) endless() bool { return o.follow && !o.to.set }
 
-// plan turns the flags into a range of seqs, checked against what there is. To
-// below From is an empty range, unless the reading is endless.
+// plan turns the flags into where a reader begins and ends, checked against what
+// there is. A To of 0 or below From is an empty range, unless the reading is endless.
 func (o *catOptions) plan(name string, b aof.Bounds) (aof.ReaderOptions, error) {
 	end := b.Durable + 1 // what the next record to become readable will be
 	from := b.First
@@ -176,6 +221,9 @@ func (o *catOptions) plan(name string, b aof.Bounds) (aof.ReaderOptions, error) 
 	if !o.follow && (to == 0 || to > b.Durable) {
 		to = b.Durable
 	}
+	if o.since.set {
+		return aof.ReaderOptions{FromTime: o.since.at, To: to}, nil
+	}
 	return aof.ReaderOptions{From: from, To: to}, nil
 }
 
@@ -184,24 +232,31 @@ type printer struct {
 	w        *bufio.Writer
 	json     bool
 	prefixed bool
-	enc      *json.Encoder
-	records  uint64
-	last     aof.Seq
+	limit    uint64    // of the records; 0 is none
+	since    time.Time // of the first record
+	until    moment    // of the last one
+
+	enc     *json.Encoder
+	begun   bool // a record of since or later was met
+	ended   bool // a record behind until was met
+	records uint64
+	last    aof.Seq
 }
 
-// all prints records until the reader ends or limit of them are printed; 0 is no
-// limit. What is printed reaches the output before it waits for more.
-func (p *printer) all(ctx context.Context, r *aof.Reader, limit uint64) error {
-	for limit == 0 || p.records < limit {
-		record, err := r.TryNext()
-		if errors.Is(err, aof.ErrWouldBlock) {
-			if err := p.w.Flush(); err != nil {
-				return outputError(err)
-			}
-			record, err = r.Next(ctx)
-		}
+// all prints records until the reader, limit or until ends it. Where nothing of since
+// or later is there yet, what comes and is older does not count.
+func (p *printer) all(ctx context.Context, r *aof.Reader) error {
+	for p.limit == 0 || p.records < p.limit {
+		record, err := p.next(ctx, r)
 		if err != nil {
 			return err
+		}
+		if !p.begun && record.Time.Before(p.since) {
+			continue
+		}
+		p.begun = true
+		if p.ended = p.until.past(record.Time); p.ended {
+			return nil
 		}
 		if err := p.print(record); err != nil {
 			return outputError(err)
@@ -213,6 +268,18 @@ func (p *printer) all(ctx context.Context, r *aof.Reader, limit uint64) error {
 		}
 	}
 	return nil
+}
+
+// next reads a record. What is printed reaches the output before it waits for more.
+func (p *printer) next(ctx context.Context, r *aof.Reader) (aof.Record, error) {
+	record, err := r.TryNext()
+	if !errors.Is(err, aof.ErrWouldBlock) {
+		return record, err
+	}
+	if err := p.w.Flush(); err != nil {
+		return aof.Record{}, outputError(err)
+	}
+	return r.Next(ctx)
 }
 
 func (p *printer) print(r aof.Record) error {
