@@ -38,7 +38,9 @@ older than --until. With -f it is a record later than --until that ends it.
 
 With --format json each line is one of
   {"seq":1,"time":"2006-01-02T15:04:05.000Z","data":"text"}
-  {"seq":2,"time":"2006-01-02T15:04:05.000Z","data_base64":"/w=="}`
+  {"seq":2,"time":"2006-01-02T15:04:05.000Z","data_base64":"/w=="}
+with "event_time":"2006-01-02T15:04:05.000000007Z" behind time where the program
+that appended the record gave it a time of its own.`
 
 const catExample = `  aof cat orders
   aof cat orders --from 100 --to 200
@@ -302,19 +304,25 @@ func (p *printer) print(r aof.Record) error {
 		p.enc = json.NewEncoder(p.w)
 		p.enc.SetEscapeHTML(false)
 	}
-	at := r.Time.UTC().Format(time.RFC3339Nano)
-	if utf8.Valid(r.Data) {
-		return p.enc.Encode(struct {
-			Seq  aof.Seq `json:"seq"`
-			Time string  `json:"time"`
-			Data string  `json:"data"`
-		}{r.Seq, at, string(r.Data)})
+	line := recordLine{Seq: r.Seq, Time: r.Time.UTC().Format(time.RFC3339Nano)}
+	if !r.EventTime.IsZero() {
+		line.EventTime = r.EventTime.UTC().Format(time.RFC3339Nano)
 	}
-	return p.enc.Encode(struct {
-		Seq  aof.Seq `json:"seq"`
-		Time string  `json:"time"`
-		Data []byte  `json:"data_base64"`
-	}{r.Seq, at, r.Data})
+	if text := string(r.Data); utf8.ValidString(text) {
+		line.Data = &text
+	} else {
+		line.Base64 = r.Data
+	}
+	return p.enc.Encode(line)
+}
+
+// recordLine is a record in JSON.
+type recordLine struct {
+	Seq       aof.Seq `json:"seq"`
+	Time      string  `json:"time"`
+	EventTime string  `json:"event_time,omitempty"` // when the caller gave one
+	Data      *string `json:"data,omitempty"`
+	Base64    []byte  `json:"data_base64,omitempty"` // when data is not valid UTF-8
 }
 
 // explain joins what ended the reading with how far it came.

@@ -99,7 +99,7 @@ func keys(t reflect.Type) (names []string) {
 func TestTheHelpShowsEveryKeyOfTheJSON(t *testing.T) {
 	c := newCLI(t)
 	for verb, reports := range map[string][]any{
-		"append": {appended{}}, "ls": {lsReport{}, streamReport{}}, "info": {infoReport{}, paceReport{}},
+		"append": {appended{}}, "cat": {recordLine{}}, "ls": {lsReport{}, streamReport{}}, "info": {infoReport{}, paceReport{}},
 		"segments": {segmentsReport{}, diskReport{}, fileReport{}, runReport{}}, "verify": {verifyReport{}, damageReport{}},
 		"seal": {sealReport{}}, "trim": {trimReport{}}, "rm": {rmReport{}}, "version": {versionReport{}},
 		"bench": {benchReport{}, benchRow{}}, "config": {configReport{}, settingReport{}}, "man": {manReport{}}, "demo": {demoReport{}, demoStreamReport{}},
