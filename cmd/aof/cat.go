@@ -36,17 +36,25 @@ The times are those of the store's clock, to the millisecond. Where that went ba
 records behind the first one can be older than --since, and records behind the end
 older than --until. With -f it is a record later than --until that ends it.
 
+--cursor tells on stderr, at the end, the cursor behind the last record that was
+printed, and --after CURSOR goes on there, also with another process years later. If
+the stream is another one by then, or has lost the record at the cursor, --after
+fails with exit code 1 and does not skip or repeat records; 3 when what comes next
+has been trimmed.
+
 With --format json each line is one of
   {"seq":1,"time":"2006-01-02T15:04:05.000Z","data":"text"}
   {"seq":2,"time":"2006-01-02T15:04:05.000Z","data_base64":"/w=="}
 with "event_time":"2006-01-02T15:04:05.000000007Z" behind time where the program
-that appended the record gave it a time of its own.`
+that appended the record gave it a time of its own, and, with --cursor, at its end
+"cursor":"3e1f5a9c07d2b846-1-100-525ffe88", the place behind this record.`
 
 const catExample = `  aof cat orders
   aof cat orders --from 100 --to 200
   aof cat orders --last 10 -f
   aof cat orders --since 36h --until 2026-11-23T14:30:00Z
   aof cat orders --format json --read-only | jq .data
+  aof cat orders --cursor --after 3e1f5a9c07d2b846-1-100-525ffe88
   aof cat orders --length-prefixed > orders.records`
 
 // catOptions is what one cat was asked for; 0 is not asked.
@@ -54,6 +62,8 @@ type catOptions struct {
 	from, to, limit number
 	last            number
 	since, until    moment
+	after           cursorFlag
+	cursor          bool
 	follow          bool
 	readOnly        bool
 	format          oneOf
@@ -82,10 +92,12 @@ func (a *app) catCommand() *cobra.Command {
 	f.Var(&o.from, "from", "begin with this seq")
 	f.Var(&o.last, "last", "begin this many records before the end")
 	f.Var(&o.since, "since", "begin with the first record of this time or later")
+	f.Var(&o.after, "after", "go on behind this cursor")
 	f.Var(&o.to, "to", "end with this seq")
 	f.Var(&o.until, "until", "end before the first record later than this")
 	f.Var(&o.limit, "limit", "end after this many records")
 	f.BoolVarP(&o.follow, "follow", "f", false, "wait for more records at the end")
+	f.BoolVar(&o.cursor, "cursor", false, "tell where to go on later, for --after")
 	f.Var(&o.format, "format", "how to write a record")
 	f.BoolVar(&o.prefixed, "length-prefixed", false, "write each record behind its 4-byte big-endian length")
 	f.BoolVar(&o.readOnly, "read-only", false, "look at a snapshot, without the store's lock")
@@ -97,7 +109,7 @@ func (a *app) catCommand() *cobra.Command {
 func (o *catOptions) check(name string, now time.Time) error {
 	o.since.settle(now)
 	o.until.settle(now)
-	begins := given([]string{"--from", "--last", "--since"}, o.from.set, o.last.set, o.since.set)
+	begins := given([]string{"--from", "--last", "--since", "--after"}, o.from.set, o.last.set, o.since.set, o.after.set)
 	switch {
 	case len(begins) > 1:
 		return usagef("give one of them", "%s exclude each other", strings.Join(begins, " and "))
@@ -107,6 +119,8 @@ func (o *catOptions) check(name string, now time.Time) error {
 		return usagef("give one of them", "--length-prefixed and --format json exclude each other")
 	case o.from.set && o.to.set && o.to.value < o.from.value:
 		return usagef("give a --to of at least --from", "--to %d is before --from %d", o.to.value, o.from.value)
+	case o.after.set && o.to.set && o.to.value <= uint64(o.after.cursor.Seq):
+		return usagef("give a --to behind the cursor", "--to %d is not behind the cursor of --after, which is behind seq %d", o.to.value, o.after.cursor.Seq)
 	case o.since.set && o.until.past(o.since.at):
 		return usagef("give an --until that is not before --since", "--since %s is later than --until %s", o.since.text, o.until.text)
 	}
@@ -159,18 +173,24 @@ func (a *app) catFrom(ctx context.Context, s source, o catOptions) error {
 	}
 	p := &printer{
 		w: bufio.NewWriterSize(a.out, 64<<10), json: o.format.value == "json", prefixed: o.prefixed,
-		limit: o.limit.value, since: o.since.at, until: o.until,
+		limit: o.limit.value, since: o.since.at, until: o.until, cursors: o.cursor,
 	}
 	r, err := s.reader(ask)
-	if err != nil {
-		return p.explain(err)
-	}
-	defer func() { _ = r.Close() }()
-	if some := ask.To != 0 && ask.To >= ask.From; some || o.endless() {
-		err = p.all(ctx, r)
+	if err == nil {
+		defer func() { _ = r.Close() }()
+		p.at = r.Cursor()
+		if some := ask.To != 0 && ask.To >= ask.From; some || o.endless() {
+			err = p.all(ctx, r)
+		}
 	}
 	if flushErr := p.w.Flush(); flushErr != nil {
 		return outputError(flushErr)
+	}
+	if lost := o.after.lost(s.name, s.bounds, err); lost != nil && p.records == 0 {
+		return lost
+	}
+	if o.cursor && r != nil {
+		a.note("go on with --after %s", p.at)
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return p.explain(err)
@@ -223,8 +243,11 @@ func (o *catOptions) plan(name string, b aof.Bounds) (aof.ReaderOptions, error) 
 	if !o.follow && (to == 0 || to > b.Durable) {
 		to = b.Durable
 	}
-	if o.since.set {
+	switch {
+	case o.since.set:
 		return aof.ReaderOptions{FromTime: o.since.at, To: to}, nil
+	case o.after.set:
+		return aof.ReaderOptions{FromCursor: o.after.cursor, To: to}, nil
 	}
 	return aof.ReaderOptions{From: from, To: to}, nil
 }
@@ -237,12 +260,14 @@ type printer struct {
 	limit    uint64    // of the records; 0 is none
 	since    time.Time // of the first record
 	until    moment    // of the last one
+	cursors  bool      // each JSON line has one
 
 	enc     *json.Encoder
 	begun   bool // a record of since or later was met
 	ended   bool // a record behind until was met
 	records uint64
 	last    aof.Seq
+	at      aof.Cursor // behind the last record that was printed, or is too old
 }
 
 // all prints records until the reader, limit or until ends it. Where nothing of since
@@ -253,12 +278,13 @@ func (p *printer) all(ctx context.Context, r *aof.Reader) error {
 		if err != nil {
 			return err
 		}
-		if !p.begun && record.Time.Before(p.since) {
-			continue
-		}
-		p.begun = true
-		if p.ended = p.until.past(record.Time); p.ended {
+		p.begun = p.begun || !record.Time.Before(p.since)
+		if p.ended = p.begun && p.until.past(record.Time); p.ended {
 			return nil
+		}
+		p.at = r.Cursor()
+		if !p.begun {
+			continue
 		}
 		if err := p.print(record); err != nil {
 			return outputError(err)
@@ -313,6 +339,9 @@ func (p *printer) print(r aof.Record) error {
 	} else {
 		line.Base64 = r.Data
 	}
+	if p.cursors {
+		line.Cursor = p.at.String()
+	}
 	return p.enc.Encode(line)
 }
 
@@ -323,6 +352,7 @@ type recordLine struct {
 	EventTime string  `json:"event_time,omitempty"` // when the caller gave one
 	Data      *string `json:"data,omitempty"`
 	Base64    []byte  `json:"data_base64,omitempty"` // when data is not valid UTF-8
+	Cursor    string  `json:"cursor,omitempty"`      // with --cursor
 }
 
 // explain joins what ended the reading with how far it came.
@@ -335,6 +365,9 @@ func (p *printer) explain(err error) error {
 	if p.records > 0 {
 		s.far += fmt.Sprintf(", the last was seq %d", p.last)
 		s.do = fmt.Sprintf("go on with --from %d", p.last+1)
+		if p.cursors {
+			s.do = "go on with --after " + p.at.String()
+		}
 	} else {
 		s.do = "run the same command again"
 	}
