@@ -31,11 +31,21 @@ can hold any bytes, and what cat --length-prefixed prints comes back the same:
 Input that ends inside a length or a record is damaged, exit code 1: everything
 before that record is appended, and stderr says how many bytes are missing.
 
-With --json, where first and last are 0 when there was nothing to append:
-  {"stream":"s","first":1,"last":2,"records":2,"bytes":6,"seconds":0.01}`
+With --expect-next SEQ the first record is appended only as record SEQ, and each
+further one only as the one behind it; 1 expects a stream nothing was ever appended
+to. Where the stream's next record is another one, append takes nothing more, says
+which it is, and exits with 1; without such a stream or store it makes none, unless
+SEQ is 1. This holds without any input too. So what was decided from the records
+before SEQ is not appended behind others, and nothing is appended twice.
+
+With --json, where first and last are 0 when nothing was appended, next is the
+stream's next record, and expected is there when it was to be another one:
+  {"stream":"s","first":1,"last":2,"records":2,"bytes":6,"next":3,"seconds":0.01}
+  {"stream":"s","first":0,"last":0,"records":0,"bytes":0,"next":7,"expected":5,"seconds":0}`
 
 const appendExample = `  aof append orders orders.txt more.txt
   tail -F /var/log/syslog | aof append syslog
+  aof append orders --expect-next 11 decided.txt
   find . -print0 | aof append files --null
   aof cat orders --length-prefixed | aof append copy --length-prefixed --dir other
   aof append letters --delimiter '\n\n' --json < letters.txt`
@@ -48,6 +58,7 @@ const (
 
 func (a *app) appendCommand() *cobra.Command {
 	var o cutOptions
+	expect := number{least: 1}
 	cmd := &cobra.Command{
 		Use:     "append STREAM [FILE...]",
 		Short:   "Append a record per line and wait until all are durable",
@@ -59,13 +70,14 @@ func (a *app) appendCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.append(cmd.Context(), args[0], args[1:], cut)
+			return a.append(cmd.Context(), args[0], args[1:], cut, aof.Seq(expect.value))
 		},
 	}
 	f := cmd.Flags()
 	f.StringVarP(&o.delimiter, "delimiter", "d", `\n`, "what ends a record; escapes as in Go strings")
 	f.BoolVarP(&o.null, "null", "0", false, "a NUL byte ends a record")
 	f.BoolVar(&o.prefixed, "length-prefixed", false, "each record stands behind its 4-byte big-endian length")
+	f.Var(&expect, "expect-next", "append only if the stream's next record is this one")
 	return a.jsonFlag(a.storeFlags(cmd))
 }
 
@@ -108,15 +120,19 @@ func splitAt(delimiter []byte) func(limit int64) cutter {
 
 // appended is the report of the verb.
 type appended struct {
-	Stream  string  `json:"stream"`
-	First   aof.Seq `json:"first"` // 0 when nothing was appended
-	Last    aof.Seq `json:"last"`
-	Records uint64  `json:"records"`
-	Bytes   int64   `json:"bytes"`
-	Seconds float64 `json:"seconds"`
+	Stream   string  `json:"stream"`
+	First    aof.Seq `json:"first"` // 0 when nothing was appended
+	Last     aof.Seq `json:"last"`
+	Records  uint64  `json:"records"`
+	Bytes    int64   `json:"bytes"`
+	Next     aof.Seq `json:"next"`
+	Expected aof.Seq `json:"expected,omitempty"` // what next was to be and is not
+	Seconds  float64 `json:"seconds"`
 }
 
-func (a *app) append(ctx context.Context, name string, files []string, cut func(limit int64) cutter) error {
+// append appends the files; expect is what the first record has to become, 0 is
+// anything.
+func (a *app) append(ctx context.Context, name string, files []string, cut func(limit int64) cutter, expect aof.Seq) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
@@ -126,16 +142,23 @@ func (a *app) append(ctx context.Context, name string, files []string, cut func(
 	}
 	defer inputs.close()
 	a.writes = true
-	return a.withStore(ctx, true, func(s *aof.Store) error {
-		stream, err := openStream(ctx, s, name)
-		if err != nil {
-			return err
+	create := expect <= 1 // a later record is expected of what there is
+	return a.withStore(ctx, create, func(s *aof.Store) error {
+		stream, err := s.Stream(ctx, name)
+		if create {
+			stream, err = openStream(ctx, s, name)
 		}
-		ap := &appender{stream: stream, limit: a.settings.options.MaxRecord, progress: a.newProgress(), start: time.Now()}
+		if err != nil {
+			return streamError(a.dir, name, s.Recovery(), err)
+		}
+		if r := s.Recovery().ReadOnly; r != nil && expect != 0 {
+			return r // where records may be hidden, what is next tells nothing
+		}
+		ap := &appender{stream: stream, expect: expect, limit: a.settings.options.MaxRecord, progress: a.newProgress(), start: time.Now()}
 		failed := ap.all(ctx, inputs, cut)
 		ap.progress.done()
 		unsettled := ap.settle(ctx)
-		if unsettled == nil && (failed == nil || ap.done.Records > 0) {
+		if unsettled == nil && (failed == nil || ap.done.Records > 0 || a.json && ap.done.Expected != 0) {
 			unsettled = a.report(ap.done, ap.text)
 		}
 		return ap.explain(ctx, failed, unsettled)
@@ -199,7 +222,8 @@ func (ins inputs) close() {
 // overlap; settle waits for all of them at the end.
 type appender struct {
 	stream   *aof.Stream
-	limit    int64 // bytes of the longest record
+	expect   aof.Seq // what the next record has to become; 0 is anything
+	limit    int64   // bytes of the longest record
 	progress *progress
 	start    time.Time
 	done     appended // accepted so far; durable once settle returned nil
@@ -213,13 +237,29 @@ type appender struct {
 // all appends every record of every input.
 func (ap *appender) all(ctx context.Context, ins inputs, cut func(limit int64) cutter) error {
 	ap.done.Stream = ap.stream.Name()
-	for _, in := range ins {
+	for i, in := range ins {
 		ap.in, ap.accepted = in.name, 0
+		if i == 0 {
+			if err := ap.expected(); err != nil {
+				return err
+			}
+		}
 		if err := ap.input(ctx, in.r, cut(ap.limit)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// expected refuses a wrong expectation before any input is read, and where there is
+// none. The store compares again with each batch.
+func (ap *appender) expected() error {
+	next := ap.stream.Bounds().Next
+	if ap.expect == 0 || ap.expect == next {
+		return nil
+	}
+	ap.done.Expected = ap.expect
+	return &aof.MismatchError{Stream: ap.stream.Name(), Expected: ap.expect, Next: next}
 }
 
 func (ap *appender) input(ctx context.Context, r io.Reader, records cutter) error {
@@ -280,7 +320,7 @@ func (ap *appender) hand(ctx context.Context, records []aof.Entry) error {
 	if n == 0 {
 		return nil
 	}
-	first, err := ap.stream.AppendBatch(ctx, &aof.Batch{Records: records, Ack: aof.AckAccepted})
+	first, err := ap.stream.AppendBatch(ctx, &aof.Batch{Records: records, ExpectNext: ap.expect, Ack: aof.AckAccepted})
 	if errors.Is(err, aof.ErrTooLarge) && n > 1 {
 		if err := ap.hand(ctx, records[:n/2]); err != nil {
 			return err
@@ -292,11 +332,17 @@ func (ap *appender) hand(ctx context.Context, records []aof.Entry) error {
 			ap.done.First = first
 		}
 		ap.done.Last = first + aof.Seq(n) - 1
+		if ap.expect != 0 {
+			ap.expect = ap.done.Last + 1
+		}
 		ap.done.Records += uint64(n)
 		ap.accepted += uint64(n)
 		for _, r := range records {
 			ap.done.Bytes += int64(len(r.Data))
 		}
+	}
+	if errors.Is(err, aof.ErrMismatch) {
+		ap.done.Expected = ap.expect
 	}
 	return err
 }
@@ -305,6 +351,7 @@ func (ap *appender) hand(ctx context.Context, records []aof.Entry) error {
 // wait, because it is one sync long and tells the user where to go on; a second
 // signal ends the process.
 func (ap *appender) settle(ctx context.Context) error {
+	ap.done.Next = ap.stream.Bounds().Next
 	if ap.done.Last == 0 {
 		ap.done.Seconds = time.Since(ap.start).Seconds()
 		return nil
@@ -331,6 +378,10 @@ func (ap *appender) explain(ctx context.Context, failed, unsettled error) error 
 	if errors.As(err, &bad) {
 		err = &failure{code: bad.code, err: err, what: ap.in + ": " + bad.what, do: bad.do}
 	}
+	var mismatch *aof.MismatchError
+	if errors.As(err, &mismatch) {
+		err = unexpected(mismatch)
+	}
 	durable := ap.durable()
 	far := fmt.Sprintf("%s durable in stream %s", isAre(durable, "record"), quoteName(ap.done.Stream))
 	if durable > 0 {
@@ -342,6 +393,19 @@ func (ap *appender) explain(ctx context.Context, failed, unsettled error) error 
 		do = fmt.Sprintf("go on with record %d of all the input", durable+1)
 	}
 	return &stoppedError{far: far, do: do, err: err}
+}
+
+// unexpected explains a wrong expectation.
+func unexpected(m *aof.MismatchError) error {
+	f := &failure{
+		code: exitDamage, err: m,
+		what: fmt.Sprintf("the next record of stream %s is %d, and %d was expected", quoteName(m.Stream), m.Next, m.Expected),
+		do:   fmt.Sprintf("look at the records from %d on, which somebody else appended or this input has become already; decide again with --expect-next %d", m.Expected, m.Next),
+	}
+	if m.Next < m.Expected {
+		f.do = fmt.Sprintf("the stream has fewer records than were counted on: look whether it is the right one; decide again with --expect-next %d", m.Next)
+	}
+	return f
 }
 
 // durable counts the accepted records that are known to be durable.

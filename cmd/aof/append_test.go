@@ -78,7 +78,7 @@ func TestAppendReportsAsJSON(t *testing.T) {
 		t.Errorf("%v seconds", r.Seconds)
 	}
 	r.Seconds = 0
-	if want := (appended{Stream: "two words", First: 1, Last: 2, Records: 2, Bytes: 6}); r != want {
+	if want := (appended{Stream: "two words", First: 1, Last: 2, Records: 2, Bytes: 6, Next: 3}); r != want {
 		t.Errorf("got %+v, want %+v", r, want)
 	}
 	if r := decode[appended](t, c.ok("append", "two words", "--json")); r.First != 0 || r.Last != 0 || r.Records != 0 {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"strings"
@@ -154,6 +155,41 @@ func TestCatWritesJSONLines(t *testing.T) {
 	}
 	if !json.Valid([]byte("[" + strings.ReplaceAll(strings.TrimSpace(out), "\n", ",") + "]")) {
 		t.Error("a line is no JSON")
+	}
+}
+
+func TestCatShowsTheTimeThatTheCallerGave(t *testing.T) {
+	c := newCLI(t)
+	times := []time.Time{
+		{},
+		time.Unix(0, 7), time.Date(2026, 11, 23, 4, 5, 6, 789_012_345, time.FixedZone("", 3600)), time.Date(1850, 1, 1, 0, 0, 0, 0, time.UTC),
+		time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC), time.Unix(math.MaxInt64, 999_999_999), time.Unix(math.MinInt64, 0), // the ends of the range
+	}
+	c.writing(nil, func(st *aof.Stream) {
+		var b aof.Batch
+		for i, at := range times {
+			b.Records = append(b.Records, aof.Entry{Data: []byte{byte('a' + i)}, EventTime: at})
+		}
+		if _, err := st.AppendBatch(t.Context(), &b); err != nil {
+			t.Fatal(err)
+		}
+	})
+	want := []string{"", "1970-01-01T00:00:00.000000007Z", "2026-11-23T03:05:06.789012345Z", "1850-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999Z"}
+	for _, mode := range []string{"--format=json", "--read-only"} {
+		n := 0
+		for line := range strings.Lines(c.ok("cat", "orders", "--format", "json", mode)) {
+			r := decode[recordLine](t, line)
+			if n < len(want) && r.EventTime != want[n] || strings.Contains(line, "event_time") != !times[n].IsZero() || *r.Data != string(byte('a'+n)) {
+				t.Errorf("record %d is %s", n+1, line)
+			}
+			n++
+		}
+		if n != len(times) {
+			t.Errorf("%d records, want %d", n, len(times))
+		}
+	}
+	if got := c.ok("cat", "orders", "--from", "2", "--limit", "1"); got != "b\n" {
+		t.Errorf("without json: %q", got)
 	}
 }
 

@@ -81,7 +81,7 @@ func (a *app) completeAll(root *cobra.Command) {
 			switch v := f.Value.(type) {
 			case *oneOf:
 				offer(cmd, f.Name, cobra.FixedCompletions(v.choices, cobra.ShellCompDirectiveNoFileComp))
-			case *number, *settingFlag:
+			case *number, *moment, *cursorFlag, *settingFlag:
 				offer(cmd, f.Name, cobra.NoFileCompletions)
 			}
 		})

@@ -282,8 +282,12 @@ func TestAnEndThatIsNotKnownIsAFailure(t *testing.T) {
 			t.Errorf("got %q", r.stdout)
 		}
 		c.ok2(append([]string{"cat", "orders", "--to", "20"}, mode...)...)
+		c.ok2(append([]string{"cat", "orders", "--until", "7d"}, mode...)...) // a record that is too late is an end
+		c.wantFailure(c.run(append([]string{"cat", "orders", "--until", "0s"}, mode...)...), exitDamage, "may have records behind seq 20")
 		c.wantFailure(c.run(append([]string{"cat", "unknown"}, mode...)...), exitDamage, "no stream unknown is known", "damage may hide it")
 	}
 	r := c.pipe("41\n", "append", "orders")
+	c.wantFailure(r, exitUnavailable, "read-only", open.path)
+	r = c.pipe("41\n", "append", "orders", "--expect-next", "41") // whether 41 is next nobody knows
 	c.wantFailure(r, exitUnavailable, "read-only", open.path)
 }

@@ -210,6 +210,8 @@ var causes = []struct {
 }{
 	{aof.ErrLocked, exitUnavailable, "stop that program, or look beside it: ls, info, segments, verify and cat --read-only need no lock"},
 	{aof.ErrVersion, exitUnavailable, "use the version of aof that wrote it, or a later one; nothing was touched"},
+	{aof.ErrDiverged, exitDamage, "think over what was made of records up to the cursor, then begin anew"},
+	{aof.ErrMismatch, exitDamage, "look at the records that somebody else appended, then decide again"},
 	{aof.ErrCorrupt, exitDamage, "`aof verify` lists every damaged range; all other records can still be read"},
 	{syscall.ENOSPC, exitIO, "free space on that disk, or trim streams with `aof trim`, then run the same command again"},
 	{aof.ErrFull, exitIO, "free space on that disk, or trim streams with `aof trim`, then run the same command again"},

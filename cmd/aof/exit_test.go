@@ -29,6 +29,8 @@ func TestEveryErrorHasItsExitCodeAndAdvice(t *testing.T) {
 		{"locked", &aof.LockedError{Dir: "d", Holder: "pid 1"}, exitUnavailable, "stop that program"},
 		{"a newer version", fmt.Errorf("open: %w", aof.ErrVersion), exitUnavailable, "later"},
 		{"damage", &aof.CorruptError{File: "f", Offset: 3}, exitDamage, "aof verify"},
+		{"a cursor of other records", &aof.DivergedError{Stream: "s", Seq: 3, Why: "lost"}, exitDamage, "begin anew"},
+		{"another next record", &aof.MismatchError{Stream: "s", Expected: 3, Next: 5}, exitDamage, "decide again"},
 		{"a full disk", fmt.Errorf("append: %w", disk), exitIO, "free space"},
 		{"a full store", aof.ErrFull, exitIO, "aof trim"},
 		{"full, as the store says it", fmt.Errorf("%w: %w", aof.ErrReadOnly, syscall.ENOSPC), exitIO, "free space"},
