@@ -96,8 +96,7 @@ func (r *Reader) resume(c Cursor, b Bounds) error {
 // meanwhile.
 func (r *Reader) confirm() error {
 	if _, err := r.cursor.Next(); err != nil {
-		r.resumes = false
-		return r.translate(err)
+		return r.failed(err)
 	}
 	if epoch := r.cursor.Epoch(); epoch != r.at.Epoch {
 		r.cursor.Seek(uint64(r.at.Seq)) // every further call says the same
@@ -107,15 +106,24 @@ func (r *Reader) confirm() error {
 	return nil
 }
 
-// confirmed reports that the record behind which the reader resumes need not be looked at: it has just been trimmed.
-func (r *Reader) confirmed(err error) bool {
+// failed is what the reader says of an error that the cursor has met, nil when there is nothing to say: the record behind
+// which it resumes has just been trimmed, and nothing behind it is missed. Damage is passed over: who resumes behind a
+// record that cannot be read has nothing left to look at.
+func (r *Reader) failed(err error) error {
 	var t *journal.TrimmedError
-	if !r.resumes || !errors.As(err, &t) || t.First > uint64(r.at.Seq)+1 {
-		return false
+	var d *journal.DamageError
+	switch {
+	case r.resumes && errors.As(err, &t) && t.First <= uint64(r.at.Seq)+1:
+		r.resumes = false
+		r.cursor.Seek(uint64(r.at.Seq) + 1)
+		return nil
+	case errors.As(err, &d):
+		r.resumes = false
+		if behind := Seq(r.cursor.Seq() - 1); behind != r.at.Seq {
+			r.at.Seq, r.at.Epoch = behind, 0
+		}
 	}
-	r.resumes = false
-	r.cursor.Seek(uint64(r.at.Seq) + 1)
-	return true
+	return r.translate(err)
 }
 
 func (r *Reader) diverged(c Cursor, why string) error {

@@ -234,3 +234,39 @@ func TestTheTextOfACursor(t *testing.T) {
 	_, err = st.Reader(aof.ReaderOptions{From: 1, FromCursor: c})
 	expect(t, "two beginnings", err, aof.ErrInvalid)
 }
+
+// Where the record behind which a reader resumes lies in a file that is gone, that is damage, and every record behind it
+// is read.
+func TestACursorIntoAMissingFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, s, st := active(t, aoftest.Small())
+		fillRounds(t, s, st, 4)
+		synctest.Wait()
+		c, err := aof.ParseCursor(seen(t, st, 2))
+		expect(t, "parse", err, nil)
+		last := st.Bounds().Durable
+		after := d.Kill(1)
+		after.ExpectDamage()
+		after.Remove(s.Files()[0].Path)
+		st = stream(t, after.Open(aoftest.Small()), "s")
+		for what, next := range nexts() {
+			r, err := st.Reader(aof.ReaderOptions{FromCursor: c, To: last})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = next(r)
+			var corrupt *aof.CorruptError
+			if !errors.As(err, &corrupt) || corrupt.First != 2 || corrupt.Last <= 2 {
+				t.Fatalf("%s: %v", what, err)
+			}
+			if r.Cursor().Seq != corrupt.Last {
+				t.Errorf("%s: behind damage up to %d the cursor is %v", what, corrupt.Last, r.Cursor())
+			}
+			if rec, err := next(r); rec.Seq != corrupt.Last+1 || err != nil {
+				t.Errorf("%s: behind damage up to %d came record %d, %v", what, corrupt.Last, rec.Seq, err)
+			}
+			expectSeqs(t, drain(t, r), corrupt.Last+2, last)
+			expect(t, "close", r.Close(), nil)
+		}
+	})
+}

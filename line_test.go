@@ -2,6 +2,7 @@ package aof_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -117,5 +118,41 @@ func TestALargeAppendIsNotOvertakenForEver(t *testing.T) {
 		}
 		done.Store(true)
 		all.Wait()
+	})
+}
+
+// Who stands at the head of the line when its stream is deleted leaves it, though that gives no room back.
+func TestADeletedStreamLeavesTheLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := within(leastBudget)
+		o.WhenFull = aof.WaitWhenFull
+		_, s, st := active(t, o)
+		other := create(t, s, "other")
+		for {
+			_, err := st.TryAppend(make([]byte, 3000))
+			var b *aof.WouldBlockError
+			if errors.As(err, &b) && b.Kind == aof.BlockAdmission {
+				break
+			} else if b != nil {
+				<-b.Ready()
+			}
+		}
+		synctest.Wait()
+		gone := make(chan error, 1)
+		go func() {
+			_, err := other.Append(ctx, make([]byte, 8000))
+			gone <- err
+		}()
+		synctest.Wait()
+		expect(t, "delete", s.DeleteStream(ctx, "other"), nil)
+		synctest.Wait()
+		select {
+		case err := <-gone:
+			expect(t, "append", err, aof.ErrNotFound)
+		default:
+			t.Error("it waits for ever")
+		}
+		expect(t, "trim", st.TrimBefore(ctx, st.Bounds().Next), nil)
+		synctest.Wait()
 	})
 }

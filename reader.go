@@ -212,8 +212,7 @@ func (r *Reader) step() (Record, error) {
 		}
 		rec, err := r.cursor.Next()
 		if err != nil {
-			r.at.Seq, r.at.Epoch = Seq(r.cursor.Seq()-1), 0
-			return Record{}, r.translate(err)
+			return Record{}, r.failed(err)
 		}
 		r.at.Seq, r.at.Epoch = Seq(rec.Seq), r.cursor.Epoch()
 		return r.record(rec)
@@ -261,8 +260,10 @@ func (r *Reader) TryNext() (Record, error) {
 			return Record{}, &WouldBlockError{Kind: BlockHydration, mark: &f.done, target: 1}
 		}
 		r.fetch = nil
-		if f.err != nil && !r.confirmed(f.err) {
-			return Record{}, r.translate(f.err)
+		if f.err != nil {
+			if err := r.failed(f.err); err != nil {
+				return Record{}, err
+			}
 		}
 	}
 	rec, err := r.step()
@@ -296,8 +297,8 @@ func (r *Reader) Next(ctx context.Context) (Record, error) {
 	if r.fetch != nil && r.fetch.err != nil {
 		err := r.fetch.err
 		r.fetch = nil
-		if !r.confirmed(err) {
-			return Record{}, r.translate(err)
+		if err := r.failed(err); err != nil {
+			return Record{}, err
 		}
 	}
 	r.fetch = nil
@@ -307,8 +308,10 @@ func (r *Reader) Next(ctx context.Context) (Record, error) {
 			return rec, nil
 		}
 		if errors.Is(err, errFill) {
-			if err := r.cursor.Fill(); err != nil && !r.confirmed(err) {
-				return Record{}, r.translate(err)
+			if err := r.cursor.Fill(); err != nil {
+				if err := r.failed(err); err != nil {
+					return Record{}, err
+				}
 			}
 			continue
 		}

@@ -20,8 +20,15 @@ type full struct {
 }
 
 // GoneLocked marks a lane as deleted: no frame of it follows. It is for the accepted
-// function of the decision that deletes the stream.
-func (j *Journal) GoneLocked(l *Lane) { l.gone = true }
+// function of the decision that deletes the stream. Who waits for room may wait for
+// that lane, and would for ever where nothing gives any back: another attempt to
+// prepare a file makes all of them look again.
+func (j *Journal) GoneLocked(l *Lane) {
+	l.gone = true
+	if m := &j.mu.full; m.room && (m.tried > 0 || j.mu.line.head != nil) {
+		j.askLocked()
+	}
+}
 
 // admitLocked finds room for n bytes of the lane, or says why there is none. w is
 // the place in the line of who asks.

@@ -1,6 +1,9 @@
 package journal
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // cache keeps values in memory within a budget of bytes; the oldest go first. The zero value needs a limit.
 type cache[K comparable, V any] struct {
@@ -8,7 +11,8 @@ type cache[K comparable, V any] struct {
 	mu    struct {
 		sync.Mutex
 		entries map[K]cached[V]
-		order   []K // oldest first; what was dropped may still stand in it
+		order   []age[K] // oldest first; what was dropped may still stand in it
+		puts    uint64
 		bytes   int64
 	}
 }
@@ -16,6 +20,13 @@ type cache[K comparable, V any] struct {
 type cached[V any] struct {
 	value V
 	bytes int64
+	put   uint64 // counts up with every put
+}
+
+// age is the place in the order of a value that was put. When the key was dropped since, or put again, it is void.
+type age[K comparable] struct {
+	key K
+	put uint64
 }
 
 func (c *cache[K, V]) get(key K) (V, bool) {
@@ -36,14 +47,22 @@ func (c *cache[K, V]) put(key K, value V, bytes int64) {
 	if _, ok := c.mu.entries[key]; ok || bytes > c.limit {
 		return
 	}
-	c.mu.entries[key] = cached[V]{value, bytes}
-	c.mu.order = append(c.mu.order, key)
+	c.mu.puts++
+	c.mu.entries[key] = cached[V]{value, bytes, c.mu.puts}
+	if len(c.mu.order) > 2*len(c.mu.entries)+64 {
+		c.mu.order = slices.DeleteFunc(c.mu.order, c.voidLocked)
+	}
+	c.mu.order = append(c.mu.order, age[K]{key, c.mu.puts})
 	c.mu.bytes += bytes
 	for c.mu.bytes > c.limit {
-		c.dropLocked(c.mu.order[0])
+		if oldest := c.mu.order[0]; !c.voidLocked(oldest) {
+			c.dropLocked(oldest.key)
+		}
 		c.mu.order = c.mu.order[1:]
 	}
 }
+
+func (c *cache[K, V]) voidLocked(a age[K]) bool { return c.mu.entries[a.key].put != a.put }
 
 // drop forgets a value.
 func (c *cache[K, V]) drop(key K) {

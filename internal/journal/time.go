@@ -32,9 +32,10 @@ func (j *Journal) FindTime(l *Lane, timeMs int64) (uint64, error) {
 // is 0 when there is none; the cursor then stands behind the durable records.
 func (c *Cursor) stretch(timeMs int64) (from, last uint64, err error) {
 	for {
+		behind := c.l.Durable() + 1 // before the look: what comes after it may be of that time
 		r, extents, ok := c.l.findNewest(c.next, timeMs)
 		if !ok {
-			c.next = c.l.Durable() + 1
+			c.next = max(c.next, behind)
 			return 0, 0, nil
 		}
 		if extents == nil {
