@@ -2,9 +2,7 @@ package aof_test
 
 import (
 	"context"
-	"errors"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -68,91 +66,42 @@ func TestWhoWaitsIsServedInOrder(t *testing.T) {
 	})
 }
 
-// A large append that has to wait until nothing else is under way gets in behind a
-// bounded number of small ones, though there are always more of them.
+// A large append that has to wait until nothing else is under way is overtaken by none that comes later, however small they
+// are and however many: neither by those that wait nor by those that try.
 func TestALargeAppendIsNotOvertakenForEver(t *testing.T) {
-	const writers, most = 40, 400
+	const writers = 40
 	synctest.Test(t, func(t *testing.T) {
-		_, s, st := active(t, &aof.Options{HotFileSize: 1 << 20, MaxUnflushed: 4000})
-		large := create(t, s, "large")
-		var accepted, at atomic.Int64
-		var all sync.WaitGroup
-		var done atomic.Bool
-		at.Store(1 << 60)
-		for range writers {
-			all.Go(func() {
-				for !done.Load() {
-					if _, err := st.Append(ctx, make([]byte, 200)); err != nil {
-						t.Error(err)
-						return
-					}
-					if n := accepted.Add(1); n > at.Load()+most {
-						done.Store(true)
-					}
-				}
-			})
-			all.Go(func() {
-				for !done.Load() { // who does not wait does not overtake either
-					if _, err := st.TryAppend(nil); err == nil {
-						accepted.Add(1)
-					}
-					if n := accepted.Load(); n > at.Load()+most {
-						done.Store(true)
-					}
-				}
-			})
-		}
+		d, _, st := active(t, &aof.Options{HotFileSize: 1 << 20, MaxUnflushed: 4000})
 		for range 5 {
-			for n := accepted.Load(); accepted.Load() < n+100 && !done.Load(); {
-				fill(t, create(t, s, "pause"), 1, 0)
-				expect(t, "delete", s.DeleteStream(ctx, "pause"), nil)
+			hold := d.HoldSyncs()
+			if _, err := st.TryAppend(make([]byte, 200)); err != nil {
+				t.Fatal(err)
 			}
-			at.Store(accepted.Load())
-			if _, err := large.AppendBatch(ctx, batch(aof.AckAccepted, make([]byte, 100_000))); err != nil {
-				t.Error(err)
+			result := make(chan aof.Seq, 1)
+			go func() {
+				seq, err := st.AppendBatch(ctx, batch(aof.AckAccepted, make([]byte, 100_000)))
+				expect(t, "the large one", err, nil)
+				result <- seq
+			}()
+			synctest.Wait() // until it is in the line
+			small := make(chan aof.Seq, writers)
+			for range writers {
+				go func() {
+					seq, err := st.Append(ctx, make([]byte, 200))
+					expect(t, "a small one", err, nil)
+					small <- seq
+				}()
 			}
-			at.Store(1 << 60)
-			if done.Load() {
-				t.Errorf("more than %d appends overtook it", most)
-			}
-		}
-		done.Store(true)
-		all.Wait()
-	})
-}
-
-// Who stands at the head of the line when its stream is deleted leaves it, though that gives no room back.
-func TestADeletedStreamLeavesTheLine(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		o := within(leastBudget)
-		o.WhenFull = aof.WaitWhenFull
-		_, s, st := active(t, o)
-		other := create(t, s, "other")
-		for {
-			_, err := st.TryAppend(make([]byte, 3000))
-			var b *aof.WouldBlockError
-			if errors.As(err, &b) && b.Kind == aof.BlockAdmission {
-				break
-			} else if b != nil {
-				<-b.Ready()
+			_, err := st.TryAppend(nil)
+			_ = blocked(t, err, aof.BlockFlush)
+			synctest.Wait()
+			hold.Release()
+			large := <-result
+			for range writers {
+				if seq := <-small; seq < large {
+					t.Errorf("record %d overtook the large one, which is record %d", seq, large)
+				}
 			}
 		}
-		synctest.Wait()
-		gone := make(chan error, 1)
-		go func() {
-			_, err := other.Append(ctx, make([]byte, 8000))
-			gone <- err
-		}()
-		synctest.Wait()
-		expect(t, "delete", s.DeleteStream(ctx, "other"), nil)
-		synctest.Wait()
-		select {
-		case err := <-gone:
-			expect(t, "append", err, aof.ErrNotFound)
-		default:
-			t.Error("it waits for ever")
-		}
-		expect(t, "trim", st.TrimBefore(ctx, st.Bounds().Next), nil)
-		synctest.Wait()
 	})
 }

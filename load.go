@@ -56,7 +56,7 @@ func load(fsy fsys.FS, opts *Options, mode loadMode, events *eventFeed) (*loaded
 	ledger := coordinator.NewLedger(cat)
 	room, _ := fsy.(*budget.Disk) // a view has none
 	cfg := journal.Config{
-		FS: fsy, Room: room, FileSize: opts.HotFileSize, MaxUnflushed: opts.MaxUnflushed, WaitWhenFull: opts.WhenFull == WaitWhenFull, Now: opts.Now,
+		FS: fsy, Room: room, FileSize: opts.HotFileSize, MaxUnflushed: opts.MaxUnflushed, WaitWhenFull: opts.WhenFull == WaitWhenFull, Now: opts.Now, SharedNow: opts.systemClock,
 		Random: randomOf(opts.FS), Yield: yieldOf(opts.FS, "leader"), Event: events.journal, DurableOnly: mode == loadBesideOpen,
 	}
 	rec, err := journal.Recover(cfg, start, mode != loadToOpen, ledger)

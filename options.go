@@ -59,9 +59,9 @@ type Options struct {
 	// durable; 0 means DefaultCloseTimeout.
 	CloseTimeout time.Duration
 
-	// Now is the wall clock that records are stamped with; nil means time.Now. While
-	// many appends fall into one millisecond, up to 64 share one reading. It must
-	// return soon and must not call into the store.
+	// Now is the wall clock that records are stamped with, read for each append; nil
+	// means time.Now, of which many appends in one millisecond share a reading. It
+	// must return soon and must not call into the store.
 	Now func() time.Time
 	// Logger receives what an operator should know; nil is silent.
 	Logger *slog.Logger
@@ -73,6 +73,8 @@ type Options struct {
 	// given to Open. Its type is internal: package aoftest supplies a store in
 	// memory through it, other modules leave it nil.
 	FS fsys.FS
+
+	systemClock bool // Now was nil
 }
 
 // WhenFull is what an append does when there is no room.
@@ -124,7 +126,7 @@ func (o *Options) withDefaults() (Options, error) {
 		c.CloseTimeout = DefaultCloseTimeout
 	}
 	if c.Now == nil {
-		c.Now = time.Now
+		c.Now, c.systemClock = time.Now, true
 	}
 	return c, nil
 }

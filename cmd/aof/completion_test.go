@@ -83,7 +83,7 @@ func TestVerbsAndFlagsAreOffered(t *testing.T) {
 		{[]string{"help", ""}, []string{"append", "bench", "cat", "completion"}},
 		{[]string{"cat", "--format", ""}, []string{"raw", "json"}},
 		{[]string{"cat", "s", "--len"}, []string{"--length-prefixed"}},
-		{[]string{"append", "--hot"}, []string{"--hot-file-size"}},
+		{[]string{"append", "--hot-f"}, []string{"--hot-file-size"}},
 		{[]string{"completion", ""}, []string{"bash", "zsh", "fish", "powershell"}},
 		{[]string{"demo-w"}, nil},
 	} {

@@ -115,10 +115,11 @@ func reportSetting(s *setting, o *aof.Options, from string) settingReport {
 		return settingReport{Key: s.key, Value: "default", From: from}
 	}
 	row := settingReport{Key: s.key, Value: s.value.text(o), From: from}
-	if _, size := s.value.(sizeOf); size {
+	switch s.value.(type) {
+	case sizeOf:
 		bytes := int64(number)
 		row.Bytes = &bytes
-	} else {
+	case durationOf:
 		row.Seconds = &number
 	}
 	return row

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -34,7 +35,10 @@ program:
    "first":1,"durable":2,"next":3,"bytes":96,"files":1,
    "metadata_base64":"absent when there is none","first_time":"TIME",
    "last_time":"TIME","times_problem":"why","records_per_second":0.5,
-   "bytes_per_second":24,"lag_records":0,"in_files":[...]}`,
+   "bytes_per_second":24,"lag_records":0,"in_files":[...],"pinned_by":[...]}
+
+"pins" (pinned_by) says who holds on to the oldest file: of a full store, those are
+the streams to trim first.`,
 		Example: "  aof info orders\n  aof info orders --json",
 		Args:    arguments(1, 1, "STREAM"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -51,7 +55,8 @@ type infoReport struct {
 	viewReport
 	streamReport
 	paceReport
-	Runs []fileReport `json:"in_files"`
+	Runs   []fileReport `json:"in_files"`
+	Pinned []string     `json:"pinned_by"` // streams with records in the oldest sealed file that is needed, eight at most
 }
 
 // paceReport is when the records of a stream came and how fast.
@@ -74,7 +79,7 @@ func (a *app) info(ctx context.Context, v *aof.View, name string) error {
 		return err
 	}
 	files := reportFiles(v.Files(), name)
-	report := infoReport{a.reportView(v), reportStream(info), pace, files}
+	report := infoReport{a.reportView(v), reportStream(info), pace, files, v.Pinned()}
 	return a.report(report, func(w io.Writer) {
 		rows := []string{
 			"stream\t" + quoteName(name),
@@ -86,6 +91,9 @@ func (a *app) info(ctx context.Context, v *aof.View, name string) error {
 		}
 		rows = append(rows, pace.rows()...)
 		rows = append(rows, "metadata\t"+metadataText(info.Metadata), "held\t"+heldText(files))
+		if slices.Contains(report.Pinned, name) {
+			rows = append(rows, "pins\tthe oldest hot file that is needed")
+		}
 		if info.Bounds.First > 1 {
 			rows = append(rows, fmt.Sprintf("trimmed\tbefore seq %d", info.Bounds.First))
 		}

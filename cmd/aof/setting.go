@@ -28,6 +28,8 @@ var settings = []setting{
 	{"max_record", "MaxRecord", "the largest record", sizeOf(func(o *aof.Options) *int64 { return &o.MaxRecord })},
 	{"max_batch", "MaxBatch", "the largest batch, headers included", sizeOf(func(o *aof.Options) *int64 { return &o.MaxBatch })},
 	{"max_unflushed", "MaxUnflushed", "how much may be accepted and not yet on disk", sizeOf(func(o *aof.Options) *int64 { return &o.MaxUnflushed })},
+	{"hot_budget", "HotBudget", "what the store may take of the disk; 0 is the disk less a reserve", sizeOf(func(o *aof.Options) *int64 { return &o.HotBudget })},
+	{"when_full", "WhenFull", "what an append does when there is no room and none is being made", choiceOf(func(o *aof.Options) *aof.WhenFull { return &o.WhenFull })},
 	{"close_timeout", "CloseTimeout", "how long closing waits for accepted records to become durable", durationOf(func(o *aof.Options) *time.Duration { return &o.CloseTimeout })},
 }
 
@@ -48,7 +50,7 @@ type kind interface {
 	word() string                          // what help shows behind the flag
 	set(o *aof.Options, text string) error // 0 is the default
 	text(o *aof.Options) string            // so that set takes it back
-	number(o *aof.Options) float64         // for JSON: bytes or seconds
+	number(o *aof.Options) float64         // for JSON: bytes or seconds; 0 is the default
 }
 
 // sizeOf is a number of bytes.
@@ -80,6 +82,32 @@ func (f durationOf) set(o *aof.Options, text string) error {
 
 func (f durationOf) text(o *aof.Options) string    { return f(o).String() }
 func (f durationOf) number(o *aof.Options) float64 { return f(o).Seconds() }
+
+// choiceOf is one of two words.
+type choiceOf func(*aof.Options) *aof.WhenFull
+
+func (f choiceOf) word() string { return "fail|wait" }
+
+func (f choiceOf) set(o *aof.Options, text string) error {
+	switch text {
+	case "fail":
+		*f(o) = aof.FailWhenFull
+	case "wait":
+		*f(o) = aof.WaitWhenFull
+	default:
+		return errors.New(`wants "fail" or "wait"`)
+	}
+	return nil
+}
+
+func (f choiceOf) text(o *aof.Options) string {
+	if *f(o) == aof.WaitWhenFull {
+		return "wait"
+	}
+	return "fail"
+}
+
+func (f choiceOf) number(o *aof.Options) float64 { return float64(*f(o)) }
 
 // sizeUnit is a unit of a size.
 type sizeUnit struct {

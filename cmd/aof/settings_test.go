@@ -75,6 +75,8 @@ func TestSettingsComeFromDefaultsThenTheFileThenTheEnvironmentThenFlags(t *testi
 		"max_record":    {"1MiB", "2MiB", "3KiB"},
 		"max_batch":     {"17MiB", "18MiB", "19MiB"},
 		"max_unflushed": {"1MiB", "2MiB", "3MiB"},
+		"hot_budget":    {"1GiB", "2GiB", "3GiB"},
+		"when_full":     {"wait", "wait", "wait"},
 		"close_timeout": {"1s", "2m0s", "300ms"},
 	}
 	for i := range settings {
@@ -247,6 +249,8 @@ func TestConfigShowsWhereTheSettingsComeFrom(t *testing.T) {
 		"max_record     1MiB     FILE, line 1\n" +
 		"max_batch      2000000  AOF_MAX_BATCH\n" +
 		"max_unflushed  32MiB    default\n" +
+		"hot_budget     default  default\n" +
+		"when_full      default  default\n" +
 		"close_timeout  1m0s     --close-timeout\n" +
 		"the file of settings is FILE\n"
 	got := strings.ReplaceAll(strings.ReplaceAll(r.stdout, file, "FILE"), c.dir, "DIR"+strings.Repeat(" ", len(c.dir)-3))
@@ -254,7 +258,7 @@ func TestConfigShowsWhereTheSettingsComeFrom(t *testing.T) {
 		t.Errorf("exit code %d, got:\n%swant:\n%s", r.code, got, want)
 	}
 	c.wantText(r.stderr, "aof: note: the variable AOF_MAX_BACH is no setting and means nothing here; did you mean AOF_MAX_BATCH?", "the variable AOF_ is no setting")
-	if report := decode[configReport](t, c.ok("config", "--dir", "x", "--json")); report.DirFrom != "--dir" || report.File != "" || *report.Settings[0].Bytes != 64<<20 || *report.Settings[4].Seconds != 10 {
+	if report := decode[configReport](t, c.ok("config", "--dir", "x", "--json")); report.DirFrom != "--dir" || report.File != "" || *report.Settings[0].Bytes != 64<<20 || *report.Settings[6].Seconds != 10 {
 		t.Errorf("got %+v", report)
 	}
 }
@@ -283,6 +287,8 @@ func TestErrorsOfOptionsSpeakOfSettings(t *testing.T) {
 			*v(&o) = -1
 		case durationOf:
 			*v(&o) = -1
+		case choiceOf:
+			continue // a word that is none is refused before
 		}
 		_, err := o.Effective()
 		if !errors.Is(err, aof.ErrInvalid) || !strings.HasPrefix(withKeys(err), s.key+" is negative") {

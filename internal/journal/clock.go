@@ -9,7 +9,8 @@ const maxCached = 64
 // led and readings fall into the same millisecond, up to maxCached appends share one. Where appends are slow enough for the
 // clock to move in between, and whenever nobody leads, each append reads it.
 type clock struct {
-	read func() int64 // milliseconds
+	read   func() int64 // milliseconds
+	shared bool         // else each append reads it
 
 	ms   atomic.Int64 // the last reading
 	left atomic.Int64 // appends that may still use it
@@ -22,6 +23,9 @@ func (c *clock) now() (ms int64, cached bool) {
 		return c.ms.Load(), true
 	}
 	ms = c.read()
+	if !c.shared {
+		return ms, false
+	}
 	if ms == c.ms.Swap(ms) {
 		step := min(2*c.step.Load()+1, maxCached)
 		c.step.Store(step)

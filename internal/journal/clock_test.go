@@ -9,7 +9,7 @@ import (
 // Readings that are the same are shared by more and more appends; one that differs ends that.
 func TestTheClockIsReadLessOftenWhileItStandsStill(t *testing.T) {
 	at, reads := int64(1000), 0
-	c := clock{read: func() int64 { reads++; return at }}
+	c := clock{shared: true, read: func() int64 { reads++; return at }}
 	take := func(n int) {
 		for range n {
 			if ms, _ := c.now(); ms > at || ms < at-1 {
@@ -44,6 +44,7 @@ func TestTheTimeOfASlowAppendIsItsOwn(t *testing.T) {
 	w := open(t, memfs.New(1), life{})
 	l := w.create()
 	at := int64(5000)
+	w.j.clock.shared = true
 	w.j.clock.read = func() int64 { return at }
 	for i := range 300 { // each alone: nobody leads when the next one comes
 		w.append(l, "a")

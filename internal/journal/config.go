@@ -38,6 +38,7 @@ type Config struct {
 	MaxUnflushed int64
 	WaitWhenFull bool // records that find no room are refused with Admission, also when nothing makes any
 	Now          func() time.Time
+	SharedNow    bool // appends in one millisecond may share a reading of it
 	Random       func() uint64
 	Event        func(Event)
 	Yield        func() // lets others run first; nil is runtime.Gosched

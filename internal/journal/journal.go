@@ -131,6 +131,7 @@ func newJournal(cfg Config) *Journal {
 		kick:   make(chan struct{}, 1),
 		meta:   make(chan struct{}, 1),
 	}
+	j.clock.shared = cfg.SharedNow
 	j.clock.read = func() int64 { return j.cfg.Now().UnixMilli() }
 	j.indexes.limit, j.extents.limit, j.tables.limit = indexCacheBytes, extentCacheBytes, tableCacheBytes
 	j.mu.lanes = make(map[uint32]*Lane)
