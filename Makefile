@@ -2,7 +2,7 @@
 # continuous integration run the same lines.
 
 .DEFAULT_GOAL := help
-.PHONY: help check fmt test fuzz fuzz-short crash kernel bench bench-quick demo man cross ci clean
+.PHONY: help check fmt test fuzz fuzz-short crash kernel soak bench bench-quick demo man cross ci clean
 
 BENCHTIME ?= 1s
 OUT ?= bench/results
@@ -31,6 +31,9 @@ crash: ## The simulator's long run: a million crash points
 
 kernel: ## Real kernels, long (root): kill -9, ext4 and XFS shut down under load, EIO, ENOSPC
 	AOF_KERNEL=long KERNEL_TIMEOUT=12h .ci/run kernel
+
+soak: ## Two hours of mixed load, kills and full disks (root; without, no full disks): AOF_SOAK=1m make soak is shorter
+	AOF_SOAK=$${AOF_SOAK:-2h} go test -count=1 -v -timeout 0 -run '^TestHoursOfMixedLoad' ./internal/kernel
 
 bench: ## Benchmarks of the packages, then every row of docs/benchmarks.md, about three hours; OUT=dir for the report
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...

@@ -52,7 +52,8 @@ func (o *ReaderOptions) check() error {
 // Reader reads the durable records of one stream in order. It belongs to one
 // goroutine at a time and holds neither a file nor memory beyond one window of
 // 256 KiB, or one larger batch; a Reader that is not used and not closed keeps at
-// most that.
+// most that, and one that waits for the next record nothing of it. At most 128
+// Readers of a process hold more than 64 KiB: the others read smaller pieces.
 //
 // Damage is a *CorruptError that names the records which cannot be read; the next
 // call goes on behind them.

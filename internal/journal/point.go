@@ -56,6 +56,7 @@ func (c *Cursor) narrow(f *File, e segment.Extent, last uint64) (off, n int64, l
 // worth it: reading it as a whole says what is wrong.
 func (c *Cursor) learn(f *File, e segment.Extent, b []byte) {
 	w := &c.scout
+	defer w.Release() // what is left in it would keep the window alive behind Cursor.Release
 	w.ResetBytes(b, e.Off, f.Nonce)
 	starts := c.starts[:0]
 	for w.Next() {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"sort"
-	"sync"
 
 	"github.com/aof2/aof/internal/segment"
 )
@@ -33,8 +32,6 @@ func (e *TrimmedError) Error() string {
 // ErrStale says that a file became another one under a view.
 var ErrStale = errors.New("journal: the file was recycled meanwhile")
 
-var windows = sync.Pool{New: func() any { b := make([]byte, windowBytes); return &b }}
-
 // Cursor reads the records of one lane in order, through a window that it fills
 // with one positional read. It belongs to one goroutine at a time.
 type Cursor struct {
@@ -43,7 +40,7 @@ type Cursor struct {
 	next   uint64 // the record wanted next
 	last   uint64 // the last record the window should hold; below next when it is used up
 	grown  bool   // the last window was used to its end: fetch more at once
-	pooled *[]byte
+	window *window
 	file   *File // where the window is from
 	walker segment.Walker
 	inside bool   // the walker is in a frame
@@ -79,10 +76,8 @@ func (c *Cursor) Epoch() uint64 { return c.epoch }
 func (c *Cursor) Release() {
 	c.empty()
 	c.walker.Release()
-	if c.pooled != nil {
-		windows.Put(c.pooled)
-		c.pooled = nil
-	}
+	c.window.giveBack()
+	c.window = nil
 }
 
 // Holds reports whether Next would find the next record, or its damage, without
@@ -237,6 +232,17 @@ func (c *Cursor) fromIndex(f *File) ([]segment.Extent, error) {
 	return extents, nil
 }
 
+// adjacent is how many extents lie right behind e, one behind the other, and how many bytes they are with it: at most
+// limit, or e alone.
+func adjacent(extents []segment.Extent, e segment.Extent, limit int64) (more int, bytes int64) {
+	bytes = e.Len
+	for more < len(extents) && e.Off+bytes == extents[more].Off && bytes+extents[more].Len <= limit {
+		bytes += extents[more].Len
+		more++
+	}
+	return more, bytes
+}
+
 // load reads extents that lie side by side, beginning with the one that holds
 // the next record.
 func (c *Cursor) load(r *run, extents []segment.Extent) error {
@@ -246,8 +252,12 @@ func (c *Cursor) load(r *run, extents []segment.Extent) error {
 	}
 	e := extents[i]
 	off, n := e.Off, e.Len
-	for i++; i < len(extents) && c.grown && off+n == extents[i].Off && n+extents[i].Len <= windowBytes; i++ {
-		n += extents[i].Len
+	if i++; c.grown {
+		more, bytes := adjacent(extents[i:], e, windowBytes)
+		if bytes > extentBytes && !c.hold(bytes) {
+			more, bytes = adjacent(extents[i:], e, extentBytes)
+		}
+		i, n = i+more, bytes
 	}
 	last := r.last
 	if i < len(extents) {
@@ -281,18 +291,6 @@ func (c *Cursor) load(r *run, extents []segment.Extent) error {
 		c.learn(r.file, e, b)
 	}
 	return nil
-}
-
-// memory returns n bytes: from the pool, or made for a frame that is larger than
-// a window.
-func (c *Cursor) memory(n int64) []byte {
-	if n > windowBytes {
-		return make([]byte, n)
-	}
-	if c.pooled == nil {
-		c.pooled = windows.Get().(*[]byte)
-	}
-	return (*c.pooled)[:n]
 }
 
 // checkIdentity reads the header again: a file that was recycled under a view

@@ -134,7 +134,13 @@ func (c *churn) sample(dir string) (stop func() int64) {
 
 // taken is what the files below a directory take on the disk. One that gets another name meanwhile may be counted
 // under both: each counts once.
-func taken(dir string) (bytes int64) {
+func taken(dir string) int64 {
+	_, bytes := footprint(dir)
+	return bytes
+}
+
+// footprint is how many files there are below a directory, and what they take.
+func footprint(dir string) (files int, bytes int64) {
 	seen := map[uint64]bool{}
 	_ = filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
@@ -150,5 +156,5 @@ func taken(dir string) (bytes int64) {
 		}
 		return nil
 	})
-	return bytes
+	return len(seen), bytes
 }

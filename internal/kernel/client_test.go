@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/aof2/aof"
 )
@@ -19,7 +20,8 @@ type writer struct {
 	life  uint64
 	tell  func(event)
 
-	maxFailures int // calls of one client that may fail before it gives up
+	maxFailures int           // calls of one client that may fail before it gives up
+	patience    time.Duration // how long an append may wait; 0 is for ever
 }
 
 const clients = 4
@@ -158,6 +160,7 @@ func (c *client) run(ctx context.Context) error {
 		switch {
 		case err == nil:
 			continue
+		case errors.Is(err, context.DeadlineExceeded): // its patience has ended
 		case errors.As(err, &u), errors.Is(err, aof.ErrReadOnly), errors.Is(err, aof.ErrClosed):
 			return err
 		}
@@ -176,6 +179,14 @@ func (c *client) waiting() (context.Context, context.CancelFunc) {
 		return context.Background(), func() {}
 	}
 	return context.WithCancel(context.Background())
+}
+
+// patient is a context for appends, which may have to wait for room.
+func (c *client) patient(ctx context.Context) (context.Context, context.CancelFunc) {
+	if c.w.patience == 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, c.w.patience)
 }
 
 func (c *client) step() error {
@@ -287,6 +298,8 @@ func (c *client) trim(ctx context.Context, name string) error {
 
 // append appends one batch durably.
 func (c *client) append(ctx context.Context, name string) error {
+	ctx, cancel := c.patient(ctx)
+	defer cancel()
 	st, err := c.w.store.Stream(ctx, name)
 	if err != nil {
 		return err
@@ -315,6 +328,8 @@ func (c *client) appended(e event, seq uint64, err error) error {
 
 // pipeline has several batches on their way at once.
 func (c *client) pipeline(ctx context.Context, name string) error {
+	ctx, cancel := c.patient(ctx)
+	defer cancel()
 	st, err := c.w.store.Stream(ctx, name)
 	if err != nil {
 		return err
@@ -330,7 +345,7 @@ func (c *client) pipeline(ctx context.Context, name string) error {
 		}
 		seq, err := st.AppendBatch(ctx, &b)
 		if seq == 0 {
-			if err := c.appended(e, 0, err); !errors.Is(err, aof.ErrFull) {
+			if err := c.appended(e, 0, err); !errors.Is(err, aof.ErrFull) && !errors.Is(err, context.DeadlineExceeded) {
 				return err
 			}
 			break

@@ -10,6 +10,7 @@
 // them nothing but whole batches that were on their way.
 //
 // AOF_KERNEL is the size of the run: unset for a handful of lives of each kind,
-// "ci" for the size of the continuous integration, "long" for a night. What needs
-// root, Linux or a tool that is not there is skipped and says so.
+// "ci" for the size of the continuous integration, "long" for a night. AOF_SOAK is
+// how long the mixed load lasts, "2h" say: it looks for what grows with time. What
+// needs root, Linux or a tool that is not there is skipped and says so.
 package kernel

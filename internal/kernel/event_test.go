@@ -36,6 +36,7 @@ const (
 	failed   kind = 'e' // a call failed in a way that the client goes on after
 	poisoned kind = 'p' // the store gave up a file after a failed write or sync
 	readOnly kind = 'R' // the store says that it takes no more appends
+	sampled  kind = 'v' // what the process and the directory take at this moment; text is the numbers
 	ended    kind = 'q' // every client has ended
 )
 
