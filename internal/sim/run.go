@@ -31,6 +31,7 @@ type Run struct {
 	swept  *rand.Rand // of sweeps
 	owed   int        // crash points not taken yet
 	count  int        // lives begun
+	clock  Clock      // of the stores
 }
 
 // Execute runs the plan in a bubble of its own and returns the first
