@@ -44,6 +44,7 @@ func (l *life) since(ctx context.Context, s *stream, h Stream, seeking Seeking, 
 		return
 	}
 	after := l.state(s, h)
+	l.oracle.Searched(first.Seq != 0)
 	if first.Seq != 0 && first.TimeMs < timeMs && after.First == before.First {
 		l.oracle.Breach(violation("time", "stream %q: a reader from %d begins with record %d of %d", s.name, timeMs, first.Seq, first.TimeMs))
 	}

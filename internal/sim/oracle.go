@@ -34,6 +34,7 @@ type Oracle struct {
 	round  uint64            // syncs of data files that succeeded so far
 	broken *Violation        // the first promise broken towards a client
 	kept   []*kept           // places that clients may come back to, oldest first
+	met    map[string]int64  // what was judged, a name for each kind of answer
 }
 
 // stream is one incarnation of a name.
@@ -66,7 +67,7 @@ func (b *batch) end() uint64 { return b.first + uint64(len(b.recs)) }
 
 // NewOracle returns the oracle of an empty disk.
 func NewOracle() *Oracle {
-	return &Oracle{names: make(map[string][]*stream), gone: make(map[uint64]string)}
+	return &Oracle{names: make(map[string][]*stream), gone: make(map[uint64]string), met: make(map[string]int64)}
 }
 
 // Broken returns the first promise broken towards a client, or nil.
@@ -235,6 +236,9 @@ func (o *Oracle) Sent(s *stream, b *batch, seq uint64, durable bool) {
 		o.breach(s.place(b, seq))
 	} else if b.first != seq {
 		o.breach(violation("seq-changed", "stream %q: batch %d was read at %d and acknowledged at %d", s.name, b.id, b.first, seq))
+	}
+	if b.expect != 0 {
+		o.met["append: as expected"]++
 	}
 	if durable {
 		b.round = cmp.Or(b.round, o.round)

@@ -58,6 +58,7 @@ func (s *stream) event(b *batch, r Record) *Violation {
 func (o *Oracle) Mismatched(s *stream, b *batch, known uint64, m *MismatchError) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.met["append: another next record"]++
 	least, most := known+1, s.highest+1
 	for _, other := range s.flying {
 		if other != b {

@@ -74,6 +74,17 @@ func (o *Oracle) keptLocked(which int, wanted func(*kept) bool) *kept {
 	return all[which%len(all)]
 }
 
+// Searched notes that a client looked for a time, and whether there was a record.
+func (o *Oracle) Searched(found bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if found {
+		o.met["time: found"]++
+	} else {
+		o.met["time: later than all"]++
+	}
+}
+
 // resumption is what became of a reader that was to go on behind a place.
 type resumption struct {
 	stream *stream // which was asked
@@ -90,7 +101,25 @@ func (o *Oracle) Resumed(k *kept, r *resumption) *Violation {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	r.lost = k.batch.lost
+	o.met[k.answer(r)]++
 	return k.judge(r)
+}
+
+// answer names what a reader made of a place.
+func (k *kept) answer(r *resumption) string {
+	switch {
+	case errors.Is(r.err, ErrDiverged) && k.stream != r.stream:
+		return "place: of another stream"
+	case errors.Is(r.err, ErrDiverged):
+		return "place: of a record that was lost"
+	case errors.Is(r.err, ErrTrimmed):
+		return "place: trimmed"
+	case r.before > k.seq:
+		return "place: at the beginning"
+	case r.next > k.seq+1:
+		return "place: read on"
+	}
+	return "place: at the end"
 }
 
 // judge holds what a reader did against what it should: go on exactly behind the
@@ -169,6 +198,9 @@ func (c *check) place(k *kept, s *stream, state StreamState, st Seeking) *Violat
 	})
 	if r.err = err; broken != nil {
 		return broken
+	}
+	if c.met[k.answer(&r)]++; r.lost && k.seq <= state.Durable && errors.Is(err, ErrDiverged) {
+		c.met["place: of a record that has a successor"]++
 	}
 	if v := k.judge(&r); v != nil {
 		return v
