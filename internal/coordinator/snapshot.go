@@ -97,13 +97,15 @@ func readSnapshot(fsy fsys.FS, name string) (s SnapshotFile, err error) {
 		return s, fmt.Errorf("%s has %d bytes: %w", name, size, catalog.ErrMalformed)
 	}
 	b := make([]byte, size)
-	if n, err := f.ReadAt(b, 0); err != nil && !errors.Is(err, io.EOF) {
+	n, err := f.ReadAt(b, 0)
+	switch s.Name, s.bytes = name, size; {
+	case err != nil && !errors.Is(err, io.EOF):
 		return s, fmt.Errorf("read %s: %w", name, err)
-	} else if int64(n) < size {
-		return s, fmt.Errorf("%s became shorter: %w", name, catalog.ErrMalformed)
+	case int64(n) < size:
+		err = fmt.Errorf("%s became shorter: %w", name, catalog.ErrMalformed)
+	default:
+		s.Catalog, s.Position, s.Store, err = catalog.DecodeSnapshot(b)
 	}
-	s.Name, s.bytes = name, size
-	s.Catalog, s.Position, s.Store, err = catalog.DecodeSnapshot(b)
 	if errors.Is(err, catalog.ErrMalformed) {
 		if again, openErr := fsy.Open(name); openErr == nil {
 			err = errors.Join(err, again.Close())

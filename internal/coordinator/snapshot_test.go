@@ -256,22 +256,32 @@ func TestNoFileWithoutRoomForASnapshot(t *testing.T) {
 // A snapshot that is overwritten while a view reads it is no damage.
 func TestASnapshotThatIsOvertakenWhileItIsRead(t *testing.T) {
 	s := threeSnapshots(t)
-	overtaken := func() *memfs.Mem {
-		disk := s.mem.Clone()
-		disk.SetHook(func(op *memfs.Op) error {
-			if op.Kind == memfs.OpRead && op.Name == SnapshotDir+"/0000000000000002-0002" {
-				disk.FlipBit(op.Name, 800)
-				disk.DeleteFile(op.Name)
+	for _, tt := range []struct {
+		name   string
+		change func(disk *memfs.Mem, name string)
+	}{
+		{"by another", func(disk *memfs.Mem, name string) { disk.FlipBit(name, 800) }},
+		{"by a shorter one", func(disk *memfs.Mem, name string) { disk.CutFile(name, 50) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			overtaken := func() *memfs.Mem {
+				disk := s.mem.Clone()
+				disk.SetHook(func(op *memfs.Op) error {
+					if op.Kind == memfs.OpRead && op.Name == SnapshotDir+"/0000000000000002-0002" {
+						tt.change(disk, op.Name)
+						disk.DeleteFile(op.Name)
+					}
+					return nil
+				})
+				return disk
 			}
-			return nil
+			if good, problems, err := LoadSnapshots(overtaken()); len(good) != 1 || len(problems) > 0 || err != nil {
+				t.Errorf("%d good, %q, %v", len(good), problems, err)
+			}
+			if bad, err := VerifySnapshots(overtaken()); len(bad) > 0 || err != nil {
+				t.Errorf("bad are %v, %v", bad, err)
+			}
 		})
-		return disk
-	}
-	if good, problems, err := LoadSnapshots(overtaken()); len(good) != 1 || len(problems) > 0 || err != nil {
-		t.Errorf("%d good, %q, %v", len(good), problems, err)
-	}
-	if bad, err := VerifySnapshots(overtaken()); len(bad) > 0 || err != nil {
-		t.Errorf("bad are %v, %v", bad, err)
 	}
 }
 

@@ -30,7 +30,7 @@ func (AOF) Open(ctx context.Context, disk fsys.FS, o Setting) (Store, error) {
 	s := &aofStore{}
 	st, err := aof.Open(ctx, "sim", &aof.Options{
 		HotFileSize: o.HotFileSize, MaxUnflushed: o.MaxUnflushed, HotBudget: o.Budget, WhenFull: whenFull(o.Wait),
-		FS: disk, OnEvent: s.event,
+		FS: disk, OnEvent: s.event, Now: o.Clock.Now,
 	})
 	if err != nil {
 		return nil, plain(err)
@@ -105,20 +105,29 @@ func (s *aofStore) Close() error { return plain(s.store.Close()) }
 // aofStream implements Stream.
 type aofStream struct{ st *aof.Stream }
 
-func (s *aofStream) Append(ctx context.Context, mode Mode, recs [][]byte) (uint64, error) {
+func (s *aofStream) Append(ctx context.Context, mode Mode, b Batch) (uint64, error) {
 	var seq aof.Seq
 	var err error
-	switch mode {
-	case ModeTry:
-		seq, err = s.st.TryAppend(recs...)
-	case ModeAccepted:
-		b := &aof.Batch{Ack: aof.AckAccepted}
-		for _, r := range recs {
-			b.Records = append(b.Records, aof.Entry{Data: r})
+	batch := &aof.Batch{ExpectNext: aof.Seq(b.Expect)}
+	for i, r := range b.Recs {
+		batch.Records = append(batch.Records, aof.Entry{Data: r})
+		if b.Events != nil {
+			batch.Records[i].EventTime = b.Events[i]
 		}
-		seq, err = s.st.AppendBatch(ctx, b)
+	}
+	plainly := b.Events == nil && b.Expect == 0
+	switch {
+	case mode == ModeTry && plainly:
+		seq, err = s.st.TryAppend(b.Recs...)
+	case mode == ModeTry:
+		seq, err = s.st.TryAppendBatch(batch)
+	case mode == ModeAccepted:
+		batch.Ack = aof.AckAccepted
+		seq, err = s.st.AppendBatch(ctx, batch)
+	case plainly:
+		seq, err = s.st.Append(ctx, b.Recs...)
 	default:
-		seq, err = s.st.Append(ctx, recs...)
+		seq, err = s.st.AppendBatch(ctx, batch)
 	}
 	return uint64(seq), plain(err)
 }
@@ -145,21 +154,28 @@ func stateOf(info aof.StreamInfo) StreamState {
 }
 
 func (s *aofStream) Read(ctx context.Context, from, to uint64, visit func(Record) error) error {
-	r, err := s.st.Reader(aof.ReaderOptions{From: aof.Seq(from), To: aof.Seq(to)})
+	_, err := s.read(ctx, aof.ReaderOptions{From: aof.Seq(from), To: aof.Seq(to)}, visit)
+	return err
+}
+
+// read returns the place behind the record that was visited last.
+func (s *aofStream) read(ctx context.Context, o aof.ReaderOptions, visit func(Record) error) (string, error) {
+	r, err := s.st.Reader(o)
 	if err != nil {
-		return plain(err)
+		return "", plain(err)
 	}
 	defer func() { _ = r.Close() }()
 	for {
 		rec, err := r.Next(ctx)
 		if errors.Is(err, io.EOF) {
-			return nil
+			return r.Cursor().String(), nil
 		}
 		if err != nil {
-			return plain(err)
+			return r.Cursor().String(), plain(err)
 		}
-		if err := visit(Record{Seq: uint64(rec.Seq), TimeMs: rec.Time.UnixMilli(), Data: rec.Data}); err != nil {
-			return err
+		err = visit(Record{Seq: uint64(rec.Seq), TimeMs: rec.Time.UnixMilli(), Event: rec.EventTime, Data: rec.Data})
+		if err != nil {
+			return "", err
 		}
 	}
 }
@@ -169,6 +185,7 @@ func plain(err error) error {
 	var corrupt *aof.CorruptError
 	var unsettled *aof.UnsettledError
 	var full *aof.FullError
+	var mismatch *aof.MismatchError
 	switch {
 	case err == nil:
 		return nil
@@ -176,6 +193,10 @@ func plain(err error) error {
 		return fmt.Errorf("%w: %w", &DamageError{uint64(corrupt.First), uint64(corrupt.Last)}, err)
 	case errors.As(err, &unsettled):
 		return fmt.Errorf("%w: %w", ErrUnsettled, err)
+	case errors.As(err, &mismatch):
+		return fmt.Errorf("%w: %w", &MismatchError{uint64(mismatch.Expected), uint64(mismatch.Next)}, err)
+	case errors.Is(err, aof.ErrDiverged):
+		return fmt.Errorf("%w: %w", ErrDiverged, err)
 	case errors.As(err, &full) && full.Budget > 0, errors.Is(err, aof.ErrWouldBlock):
 		return fmt.Errorf("%w: %w", ErrRefused, err)
 	case errors.Is(err, aof.ErrExists):

@@ -41,7 +41,10 @@ func (AOF) Branches() []string {
 		"event: prepared", "event: rolled", "event: sealed", "event: recycled", "event: snapshot",
 		"end: crash", "end: crash under load", "end: kill", "end: kill under load", "end: kill-after-fault",
 		"end: close", "end: close-kill", "end: crash-in-close",
-		"event: poisoned", "event: recovered", "event: failed", "event: read-only", "event: damage",
+		"event: poisoned", "event: recovered", "event: failed", "event: read-only", "event: damage", "event: clock",
+		"append: as expected", "append: another next record", "time: found", "time: later than all",
+		"place: read on", "place: at the end", "place: at the beginning", "place: trimmed", "place: of another stream",
+		"place: of a record that was lost", "place: of a record that has a successor",
 	}
 	for _, t := range told {
 		all = append(all, t.branch)

@@ -211,7 +211,7 @@ func (c *check) records(rec *recovered) *Violation {
 		return violation("batch-torn", "stream %q ends with %d within batch %d of %d to %d",
 			s.name, next-1, b.id, cur.first, cur.first+uint64(len(b.recs))-1)
 	}
-	return nil
+	return c.places(s, rec.state, st)
 }
 
 // cursor follows the batches of a stream while its records are read.
@@ -277,6 +277,9 @@ func (c *cursor) compare(r Record) *Violation {
 	c.check.verdict.Records++
 	b := *c.batch
 	b.first = c.first
+	if v := s.expected(&b); v != nil {
+		return v
+	}
 	return c.check.same(s, &b, r)
 }
 
@@ -302,7 +305,7 @@ func (o *Oracle) Adopt(v *Verdict) {
 				b.round = max(b.round, 1)
 				return false
 			}
-			o.gone[b.id] = "it was not there after recovery"
+			o.gone[b.id], b.lost = "it was not there after recovery", true
 			return true
 		})
 		s.startAt(rec.state.First)

@@ -46,10 +46,16 @@ func (l *life) do(op Op) {
 	case DoRoom:
 		l.disk.SetFree(-1)
 		return
+	case DoClock:
+		l.clock.jump(op.Arg)
+		return
 	}
 	s := l.oracle.Present(streamName(op.Stream))
 	h := l.handle(s)
 	if h == nil {
+		return
+	}
+	if seeking, ok := h.(Seeking); ok && l.seek(ctx, s, h, seeking, op) {
 		return
 	}
 	switch op.Kind {
@@ -115,9 +121,18 @@ func (l *life) append(ctx context.Context, s *stream, h Stream, op Op) {
 		defer cancel()
 	}
 	b := l.oracle.Sending(s, lengths)
-	seq, err := h.Append(ctx, op.Mode, b.recs)
+	var expect uint64
+	if op.Expect != ExpectNothing {
+		expect = op.Expect.record(l.state(s, h))
+	}
+	known := l.oracle.Asking(s, b, expect, op.Timed)
+	seq, err := h.Append(ctx, op.Mode, Batch{Recs: b.recs, Events: b.events, Expect: b.expect})
 	if l.sched.ended() {
 		return
+	}
+	var mismatch *MismatchError
+	if errors.As(err, &mismatch) {
+		l.oracle.Mismatched(s, b, known, mismatch)
 	}
 	if seq == 0 && err == nil {
 		l.oracle.Breach(violation("law", "an append returned neither a number nor an error"))
@@ -126,10 +141,13 @@ func (l *life) append(ctx context.Context, s *stream, h Stream, op Op) {
 		l.oracle.Breach(violation("law", "an append returned %d and %v", seq, err))
 	}
 	l.oracle.Sent(s, b, seq, err == nil && (op.Mode == ModeWait || op.Mode == ModeContext))
-	if seq == 0 && l.Plan.Setting.Wait && errors.Is(err, context.DeadlineExceeded) {
+	if seq == 0 && (mismatch != nil || l.Plan.Setting.Wait && errors.Is(err, context.DeadlineExceeded)) {
 		return // there was no room
 	}
 	l.judge("append", s, err)
+	if seeking, ok := h.(Seeking); ok && op.Keep && seq > 0 {
+		l.keepBehind(s, h, seeking, seq+uint64(len(b.recs))-1)
+	}
 }
 
 func (l *life) await(ctx context.Context, s *stream, h Stream) {
@@ -168,28 +186,43 @@ func (l *life) follow(ctx context.Context, s *stream, h Stream, op Op) {
 
 func (l *life) visit(ctx context.Context, s *stream, h Stream, from, to uint64) {
 	next := from
-	err := h.Read(ctx, from, to, func(r Record) error {
+	l.seen(s, h.Read(ctx, from, to, l.viewer(s, &next, nil)))
+}
+
+// viewer is what looks at the records that a reader is given. next is the one that is
+// due, 0 for any; also gets those that are in order, unless it is nil.
+func (l *life) viewer(s *stream, next *uint64, also func(Record)) func(Record) error {
+	return func(r Record) error {
 		if l.sched.ended() {
 			return context.Canceled
 		}
-		if r.Seq != next {
-			return violation("order", "stream %q: a reader got %d where %d is due", s.name, r.Seq, next)
+		if *next != 0 && r.Seq != *next {
+			return violation("order", "stream %q: a reader got %d where %d is due", s.name, r.Seq, *next)
 		}
-		next++
+		*next = r.Seq + 1
 		if v := l.oracle.Shown(s, r); v != nil {
 			return v
 		}
+		if also != nil {
+			also(r)
+		}
 		return nil
-	})
+	}
+}
+
+// seen judges what a reader ended with. It reports whether it read all it should.
+func (l *life) seen(s *stream, err error) bool {
 	var v *Violation
 	switch {
 	case l.sched.ended():
+		return false
 	case errors.As(err, &v):
 		l.oracle.Breach(v)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, ErrTrimmed):
 	default:
 		l.judge("read", s, err)
 	}
+	return err == nil
 }
 
 func (l *life) trim(ctx context.Context, s *stream, h Stream, op Op) {
@@ -223,7 +256,7 @@ func (l *life) delete(ctx context.Context, s *stream, h Stream) {
 	}
 	if err == nil {
 		l.oracle.Deleted(s)
-		if seq, err := h.Append(ctx, ModeTry, [][]byte{s.meta()}); seq != 0 || err == nil {
+		if seq, err := h.Append(ctx, ModeTry, Batch{Recs: [][]byte{s.meta()}}); seq != 0 || err == nil {
 			l.oracle.Breach(violation("law", "stream %q took record %d after it was deleted", s.name, seq))
 		}
 	}

@@ -88,7 +88,7 @@ func (l *life) harmPoint(rng *rand.Rand) *Violation {
 // endure opens a disk that was damaged and judges what the store makes of it.
 func (l *life) endure(disk *memfs.Mem, damage *Damaged) *Violation {
 	ctx := context.Background()
-	st, err := l.System.Open(ctx, disk, l.Plan.Setting)
+	st, err := l.System.Open(ctx, disk, l.setting())
 	if err != nil {
 		l.Report.branch("refused by damage")
 		l.Report.Refused++

@@ -37,6 +37,7 @@ func Generate(seed uint64, shape Shape) *Plan {
 		}
 		p.Lives = append(p.Lives, g.life(points, p.Step, i == 0))
 	}
+	g.places(p)
 	return p
 }
 

@@ -100,7 +100,7 @@ func (l *life) open() (bool, *Violation) {
 		l.excuse()
 	}
 	l.opened = l.disk.Used()
-	done := l.call(func() { l.store, err = l.System.Open(context.Background(), l.disk, l.Plan.Setting) })
+	done := l.call(func() { l.store, err = l.System.Open(context.Background(), l.disk, l.setting()) })
 	if v := l.run(done); v != nil {
 		return false, v
 	}
@@ -238,6 +238,7 @@ func (l *life) release() *Violation {
 	if l.steps++; l.steps > maxSteps {
 		return violation("livelock", "%d steps without an end", l.steps)
 	}
+	l.clock.step()
 	var t *turn
 	if l.Replay == nil {
 		t = l.sched.choose(l.order, l.Plan.Step)

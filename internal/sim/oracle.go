@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Violation is a broken promise. Class stays the same while a failing case is
@@ -32,6 +33,8 @@ type Oracle struct {
 	gone   map[uint64]string // batches that must never be seen again, and why
 	round  uint64            // syncs of data files that succeeded so far
 	broken *Violation        // the first promise broken towards a client
+	kept   []*kept           // places that clients may come back to, oldest first
+	met    map[string]int64  // what was judged, a name for each kind of answer
 }
 
 // stream is one incarnation of a name.
@@ -50,18 +53,21 @@ type stream struct {
 
 // batch is records appended together.
 type batch struct {
-	id    uint64
-	recs  [][]byte
-	times []int64 // 0 where not seen yet
-	first uint64  // 0 while not known
-	round uint64  // of the acknowledgement; 0 while there is none
+	id     uint64
+	recs   [][]byte
+	times  []int64     // 0 where not seen yet
+	events []time.Time // the clients' own, nil for none
+	expect uint64      // what its first record has to become, 0 when that is all the same
+	first  uint64      // 0 while not known
+	round  uint64      // of the acknowledgement; 0 while there is none
+	lost   bool        // it was accepted and was not there after recovery
 }
 
 func (b *batch) end() uint64 { return b.first + uint64(len(b.recs)) }
 
 // NewOracle returns the oracle of an empty disk.
 func NewOracle() *Oracle {
-	return &Oracle{names: make(map[string][]*stream), gone: make(map[uint64]string)}
+	return &Oracle{names: make(map[string][]*stream), gone: make(map[uint64]string), met: make(map[string]int64)}
 }
 
 // Broken returns the first promise broken towards a client, or nil.
@@ -231,6 +237,9 @@ func (o *Oracle) Sent(s *stream, b *batch, seq uint64, durable bool) {
 	} else if b.first != seq {
 		o.breach(violation("seq-changed", "stream %q: batch %d was read at %d and acknowledged at %d", s.name, b.id, b.first, seq))
 	}
+	if b.expect != 0 {
+		o.met["append: as expected"]++
+	}
 	if durable {
 		b.round = cmp.Or(b.round, o.round)
 		s.durable = max(s.durable, b.end()-1)
@@ -241,6 +250,9 @@ func (o *Oracle) Sent(s *stream, b *batch, seq uint64, durable bool) {
 func (s *stream) place(b *batch, seq uint64) *Violation {
 	s.flying = slices.DeleteFunc(s.flying, func(x *batch) bool { return x == b })
 	b.first = seq
+	if v := s.expected(b); v != nil {
+		return v
+	}
 	i, _ := slices.BinarySearchFunc(s.placed, seq, func(x *batch, seq uint64) int { return cmp.Compare(x.first, seq) })
 	if i < len(s.placed) && s.placed[i].first < b.end() || i > 0 && s.placed[i-1].end() > seq {
 		return violation("seq-twice", "stream %q: %d to %d were given twice", s.name, seq, b.end()-1)
@@ -355,6 +367,9 @@ func (o *Oracle) same(s *stream, b *batch, r Record) *Violation {
 	if !bytes.Equal(b.recs[i], r.Data) {
 		return violation("wrong-bytes", "stream %q, record %d: %s instead of record %d of batch %d (%d bytes)",
 			s.name, r.Seq, o.describe(r.Data), i, b.id, len(b.recs[i]))
+	}
+	if v := s.event(b, r); v != nil {
+		return v
 	}
 	if b.times[i] != 0 && r.TimeMs != 0 && b.times[i] != r.TimeMs {
 		return violation("time-changed", "stream %q, record %d: time %d, before %d", s.name, r.Seq, r.TimeMs, b.times[i])

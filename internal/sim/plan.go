@@ -28,10 +28,13 @@ type Client []Op
 // Op is one call on the store.
 type Op struct {
 	Kind    OpKind
-	Stream  int   // which name
-	Mode    Mode  // of an append
-	Lengths []int // of an append: one for each record
-	Arg     int   // of a read or trim: how far into the stream, in thousandths; of a follow: records; of a full: room left, in units of 32 bytes
+	Stream  int    // which name
+	Mode    Mode   // of an append
+	Expect  Expect // of an append: whether it is conditional
+	Timed   bool   // of an append: its records have times of their own
+	Keep    bool   // of an append: the place behind it is remembered
+	Lengths []int  // of an append: one for each record
+	Arg     int    // of a read, trim or since: how far into the stream, in thousandths; of a follow: records; of a full: room left, in units of 32 bytes; of a keep or resume: which place; of a clock: how far it jumps
 }
 
 // OpKind is what an Op does.
@@ -50,11 +53,16 @@ const (
 	DoVerify
 	DoFull // the disk has no more room
 	DoRoom // it has room again
+	DoSince
+	DoKeep
+	DoResume
+	DoClock
 	opKinds
 )
 
 var opNames = [opKinds]string{
 	"append", "await", "read", "follow", "trim", "create", "delete", "seal", "verify", "full", "room",
+	"since", "keep", "resume", "clock",
 }
 
 // String returns the name of the kind.
@@ -64,6 +72,39 @@ var modeNames = []string{"try", "wait", "context", "accepted"}
 
 // String returns the name of the mode.
 func (m Mode) String() string { return modeNames[m] }
+
+// Expect is what a conditional append expects.
+type Expect uint8
+
+// The expectations.
+const (
+	ExpectNothing Expect = iota
+	ExpectNext           // the next record, as the stream tells it
+	ExpectDurable        // that the newest durable record is the last one
+	ExpectOld            // the last record, which is there
+	ExpectGap            // the record behind the next one
+	expectations
+)
+
+var expectNames = [expectations]string{"", "if-next", "if-durable", "if-old", "if-gap"}
+
+// String returns the word for the expectation, empty for none.
+func (e Expect) String() string { return expectNames[e] }
+
+// record is the seq that it comes to where a stream stands like that.
+func (e Expect) record(state StreamState) uint64 {
+	switch e {
+	case ExpectNext:
+		return state.Next
+	case ExpectDurable:
+		return state.Durable + 1
+	case ExpectOld:
+		return max(state.Next-1, 1)
+	case ExpectGap:
+		return state.Next + 1
+	}
+	return 0
+}
 
 // Fault is an operation of the disk that fails: the Nth of its kind in a
 // life, counted from 1. N of a write-back counts operations of every kind.

@@ -17,7 +17,7 @@ func (r *Run) inspect(disk *memfs.Mem, damage *Damaged) (*Verdict, *Violation) {
 	if damage == nil && disk.Owing() {
 		damage = &Damaged{What: "a write-back had failed", Failed: true}
 	}
-	st, err := r.System.Open(ctx, disk, r.Plan.Setting)
+	st, err := r.System.Open(ctx, disk, r.setting())
 	if err != nil && damage != nil && damage.Failed {
 		r.Report.branch("refused by fault")
 		return nil, nil
@@ -83,7 +83,7 @@ func (r *Run) again(image *memfs.Mem, rng *rand.Rand) (v *Violation) {
 		}
 		return nil
 	})
-	st, err := r.System.Open(context.Background(), first, r.Plan.Setting)
+	st, err := r.System.Open(context.Background(), first, r.setting())
 	if err != nil {
 		return violation("open-failed", "%v", err)
 	}

@@ -31,6 +31,7 @@ type Run struct {
 	swept  *rand.Rand // of sweeps
 	owed   int        // crash points not taken yet
 	count  int        // lives begun
+	clock  Clock      // of the stores
 }
 
 // Execute runs the plan in a bubble of its own and returns the first
@@ -56,7 +57,12 @@ func (r *Run) execute() *Violation {
 	if r.Report == nil {
 		r.Report = NewReport()
 	}
-	defer func() { r.Report.Faults.Add(r.disk.Counters()) }()
+	defer func() {
+		r.Report.Faults.Add(r.disk.Counters())
+		for name, n := range r.oracle.met {
+			r.Report.Branches[name] += n
+		}
+	}()
 	for i := range r.Plan.Lives {
 		r.count++
 		if v := r.life(&r.Plan.Lives[i]); v != nil {

@@ -84,6 +84,7 @@ var simplifications = []func(*Plan, *Life) bool{
 	func(_ *Plan, l *Life) bool { return lower(&l.Noise, 0) },
 	func(_ *Plan, l *Life) bool { return lower(&l.End.After, 0) },
 	func(_ *Plan, l *Life) bool { return lower(&l.Points, l.Points/2) },
+	func(_ *Plan, l *Life) bool { return each(l, plainer) },
 	func(_ *Plan, l *Life) bool { return each(l, func(o *Op) bool { return lowerEach(o, 0, idBytes) }) },
 	func(_ *Plan, l *Life) bool { return each(l, func(o *Op) bool { return lowerEach(o, 2, 2) }) },
 	func(_ *Plan, l *Life) bool {
@@ -115,6 +116,13 @@ func lowerEach(o *Op, divide, least int) (changed bool) {
 			changed = lower(&o.Lengths[i], least) || changed
 		}
 	}
+	return changed
+}
+
+// plainer makes an append one that asks for nothing.
+func plainer(o *Op) bool {
+	changed := o.Expect != ExpectNothing || o.Timed || o.Keep
+	o.Expect, o.Timed, o.Keep = ExpectNothing, false, false
 	return changed
 }
 

@@ -50,7 +50,7 @@ func (r *Run) crashAt(image *memfs.Mem, rng *rand.Rand, at int) (n int, v *Viola
 		}
 		return nil
 	})
-	st, err := r.System.Open(context.Background(), first, r.Plan.Setting)
+	st, err := r.System.Open(context.Background(), first, r.setting())
 	first.SetHook(nil)
 	if err != nil {
 		return n, violation("open-failed", "%v", err)
@@ -88,7 +88,7 @@ func (r *Run) failAt(image *memfs.Mem, rng *rand.Rand, at int) *Violation {
 		return memfs.ErrIO
 	})
 	r.Report.OpenErrors++
-	st, err := r.System.Open(context.Background(), first, r.Plan.Setting)
+	st, err := r.System.Open(context.Background(), first, r.setting())
 	first.SetHook(nil)
 	if err != nil {
 		r.Report.branch("refused by fault")

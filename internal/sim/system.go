@@ -24,6 +24,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/aof2/aof/internal/fsys"
 )
@@ -49,8 +50,9 @@ type System interface {
 type Setting struct {
 	HotFileSize  int64
 	MaxUnflushed int64
-	Budget       int64 // bytes that the store may take; 0 for as many as the disk has
-	Wait         bool  // an append that finds no room waits
+	Budget       int64  // bytes that the store may take; 0 for as many as the disk has
+	Wait         bool   // an append that finds no room waits
+	Clock        *Clock // the store's, nil for that of the process
 }
 
 // Store is an open store.
@@ -71,7 +73,7 @@ type Store interface {
 type Stream interface {
 	// Append returns the first sequence number given, or 0 if the records were
 	// not accepted.
-	Append(ctx context.Context, mode Mode, recs [][]byte) (uint64, error)
+	Append(ctx context.Context, mode Mode, b Batch) (uint64, error)
 	WaitDurable(ctx context.Context, seq uint64) error
 	Trim(ctx context.Context, before uint64) error
 	State() StreamState
@@ -79,6 +81,29 @@ type Stream interface {
 	// Read visits the records from..to in order. It returns a *DamageError at
 	// records that the store says are damaged, ErrTrimmed if from is gone.
 	Read(ctx context.Context, from, to uint64, visit func(Record) error) error
+}
+
+// Seeking is a Stream with places: moments at which reading begins, and cursors
+// that outlive the store.
+type Seeking interface {
+	// Since visits the records from the first that is not older than timeMs up to
+	// record to.
+	Since(ctx context.Context, timeMs int64, to uint64, visit func(Record) error) error
+
+	// Cursor returns the place behind a record.
+	Cursor(seq uint64) (string, error)
+
+	// Resume visits the records behind a place up to record to, and returns the
+	// place behind the last one. It returns ErrDiverged when the record at the
+	// place is not the one it was.
+	Resume(ctx context.Context, at string, to uint64, visit func(Record) error) (string, error)
+}
+
+// Batch is records that are appended together.
+type Batch struct {
+	Recs   [][]byte
+	Events []time.Time // nil, or the client's own time of each record, zero for none
+	Expect uint64      // if not 0, what the stream's next record must be
 }
 
 // Mode is how records are appended.
@@ -105,6 +130,7 @@ type StreamState struct {
 type Record struct {
 	Seq    uint64
 	TimeMs int64
+	Event  time.Time // the client's own, zero for none
 	Data   []byte
 }
 
@@ -128,6 +154,18 @@ type Range struct {
 
 // ErrTrimmed says that a record is gone because it was trimmed.
 var ErrTrimmed = errors.New("sim: trimmed")
+
+// ErrDiverged says that a place is behind a record that is another one by now, or
+// none.
+var ErrDiverged = errors.New("sim: diverged")
+
+// MismatchError refuses a batch that expected another next record.
+type MismatchError struct{ Expected, Next uint64 }
+
+// Error implements error.
+func (e *MismatchError) Error() string {
+	return fmt.Sprintf("sim: the next record is %d, not %d", e.Next, e.Expected)
+}
 
 // ErrExists says that a stream of that name exists.
 var ErrExists = errors.New("sim: exists")

@@ -34,10 +34,19 @@ func (o Op) String() string {
 	switch o.Kind {
 	case DoAppend:
 		s += " " + o.Mode.String()
+		if o.Expect != ExpectNothing {
+			s += " " + o.Expect.String()
+		}
+		if o.Timed {
+			s += " timed"
+		}
+		if o.Keep {
+			s += " kept"
+		}
 		for _, n := range o.Lengths {
 			s += " " + strconv.Itoa(n)
 		}
-	case DoRead, DoFollow, DoTrim, DoFull:
+	case DoRead, DoFollow, DoTrim, DoFull, DoSince, DoKeep, DoResume, DoClock:
 		s += " " + strconv.Itoa(o.Arg)
 	}
 	return s
@@ -134,17 +143,8 @@ func parseOp(words []string) (op Op, err error) {
 	}
 	words = words[2:]
 	if op.Kind == DoAppend && len(words) > 0 {
-		mode, err := index(modeNames, words[0])
-		if err != nil {
+		if err := op.parseAppend(words); err != nil {
 			return op, err
-		}
-		op.Mode, words = Mode(mode), words[1:]
-		for _, w := range words {
-			n, err := strconv.Atoi(w)
-			if err != nil || n < 0 {
-				return op, fmt.Errorf("not a length: %q", w)
-			}
-			op.Lengths = append(op.Lengths, n)
 		}
 		words = nil
 	}
@@ -155,6 +155,36 @@ func parseOp(words []string) (op Op, err error) {
 		return op, fmt.Errorf("an append of nothing")
 	}
 	return op, err
+}
+
+// parseAppend takes what stands behind the stream of an append.
+func (o *Op) parseAppend(words []string) error {
+	mode, err := index(modeNames, words[0])
+	if err != nil {
+		return err
+	}
+	o.Mode, words = Mode(mode), words[1:]
+	if len(words) > 0 && strings.HasPrefix(words[0], "if-") {
+		expect, err := index(expectNames[:], words[0])
+		if err != nil {
+			return err
+		}
+		o.Expect, words = Expect(expect), words[1:]
+	}
+	if len(words) > 0 && words[0] == "timed" {
+		o.Timed, words = true, words[1:]
+	}
+	if len(words) > 0 && words[0] == "kept" {
+		o.Keep, words = true, words[1:]
+	}
+	for _, w := range words {
+		n, err := strconv.Atoi(w)
+		if err != nil || n < 0 {
+			return fmt.Errorf("not a length: %q", w)
+		}
+		o.Lengths = append(o.Lengths, n)
+	}
+	return nil
 }
 
 func index(names []string, name string) (int, error) {

@@ -52,7 +52,7 @@ func checkLife(t *testing.T, want, got *sim.Life) {
 func equalOps(a, b sim.Op) bool {
 	for _, o := range []*sim.Op{&a, &b} {
 		switch o.Kind {
-		case sim.DoRead, sim.DoFollow, sim.DoTrim, sim.DoFull:
+		case sim.DoRead, sim.DoFollow, sim.DoTrim, sim.DoFull, sim.DoSince, sim.DoKeep, sim.DoResume, sim.DoClock:
 		default:
 			o.Arg = 0
 		}
@@ -71,6 +71,11 @@ life 9 points=3 noise=20 end=kill-after-fault after=0
     create 0
     append 0 try 0 8 100
     append 1 wait 40
+    append 1 try if-next timed 40
+    append 1 wait if-durable 40
+    append 1 wait if-old 40
+    append 1 context if-gap 40
+    append 1 accepted timed kept 40 40
     append 0 context 40
     append 0 accepted 40 40
     await 0
@@ -82,6 +87,10 @@ life 9 points=3 noise=20 end=kill-after-fault after=0
     verify 0
     full 0 3
     room 0
+    since 0 400
+    keep 0 1
+    resume 0 2
+    clock 0 900
     delete 0
 life 10 points=0 noise=0 end=close after=12
 `
@@ -92,7 +101,7 @@ life 10 points=0 noise=0 end=close after=12
 	if got := plan.Text(); got != text {
 		t.Errorf("became\n%s", got)
 	}
-	if plan.Ops() != 14 {
+	if plan.Ops() != 23 {
 		t.Errorf("%d operations", plan.Ops())
 	}
 }
@@ -114,6 +123,7 @@ func TestPlanRefused(t *testing.T) {
 		{"a stream that is no number", life + "client\nseal x\n", "line 4"},
 		{"an append without a mode", life + "client\nappend 0 40\n", "40"},
 		{"an append of nothing", life + "client\nappend 0 wait\n", "append of nothing"},
+		{"an expectation that is none", life + "client\nappend 0 wait if-lucky 40\n", "if-lucky"},
 		{"a negative length", life + "client\nappend 0 wait -1\n", "not a length"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -55,11 +55,11 @@ func (p place) read() ([]byte, error) {
 	return fr.recs[p.index], nil
 }
 
-func (t *toy) Append(ctx context.Context, mode sim.Mode, recs [][]byte) (uint64, error) {
+func (t *toy) Append(ctx context.Context, mode sim.Mode, b sim.Batch) (uint64, error) {
 	if mode == sim.ModeTry {
 		return 0, sim.ErrRefused // every append of the toy waits for the disk
 	}
-	return t.append(mode == sim.ModeWait || mode == sim.ModeContext, recs)
+	return t.append(mode == sim.ModeWait || mode == sim.ModeContext, b.Recs)
 }
 
 func (t *toy) append(wait bool, recs [][]byte) (uint64, error) {
