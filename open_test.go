@@ -66,6 +66,7 @@ func TestAnUncleanReopenRecovers(t *testing.T) {
 			d, s, st := active(t, aoftest.Small())
 			acknowledged := aof.Seq(20 + seed*7)
 			fill(t, st, int(acknowledged), 700)
+			synctest.Wait() // until the next file is prepared
 			hold := d.HoldSyncs()
 			for range 3 {
 				if _, err := st.TryAppend([]byte(text(st.Bounds().Next))); err != nil {
@@ -85,6 +86,7 @@ func TestAnUncleanReopenRecovers(t *testing.T) {
 				}
 				expectSeqs(t, read(t, st, aof.ReaderOptions{}), 1, b.Durable)
 				fill(t, st, 60, 700)
+				synctest.Wait() // until nothing goes on in the background
 				aoftest.Check(t, again)
 				after.CheckFiles(again)
 			}

@@ -15,7 +15,10 @@ func timed(t *testing.T, times []int64) (*aoftest.Disk, *aof.Options, *aof.Store
 	o := aoftest.Small()
 	o.Now = c.now
 	d, s, st := active(t, o)
-	for _, at := range times {
+	for i, at := range times {
+		if i == len(times)*7/8 { // most of them in sealed files, for certain
+			expect(t, "seal", s.Seal(ctx), nil)
+		}
 		c.step(time.UnixMilli(at).Sub(c.now()))
 		fill(t, st, 1, 300)
 	}

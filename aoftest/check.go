@@ -41,14 +41,26 @@ func Check(tb testing.TB, s *aof.Store) {
 		streams++
 		checkBounds(tb, name, info.Bounds)
 	}
-	files, size := s.Files(), int64(0)
+	st, files := atRest(s)
+	size := int64(0)
 	for _, f := range files {
 		size += f.Bytes
 	}
-	st := s.Stats()
 	if st.Streams != streams || st.Files != len(files) || st.FileBytes != size {
 		tb.Errorf("stats tell of %d streams and %d files of %d bytes; listed are %d, %d, %d",
 			st.Streams, st.Files, st.FileBytes, streams, len(files), size)
+	}
+}
+
+// atRest returns the store's counters and its files as they were at one moment: what it does in the background may come
+// between two calls, but not for ever.
+func atRest(s *aof.Store) (aof.Stats, []aof.FileInfo) {
+	for {
+		before, files, after := s.Stats(), s.Files(), s.Stats()
+		if before.Files == after.Files && before.FileBytes == after.FileBytes && before.Prepared == after.Prepared &&
+			before.Sealed == after.Sealed && before.Recycled == after.Recycled {
+			return after, files
+		}
 	}
 }
 
