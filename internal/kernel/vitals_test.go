@@ -85,10 +85,10 @@ type measure struct {
 }
 
 // measures are in the order of the values of a sample. The slack of memory is what the collector of garbage may find
-// worth keeping from one moment to another; that of files and bytes, what a few streams in flight and one more set of
-// prepared files take.
+// worth keeping from one moment to another, and what a process takes in its first second; that of files and bytes, what
+// a few streams in flight and one more set of prepared files take.
 var measures = [...]measure{
-	{"resident memory", "KiB", 8 << 10},
+	{"resident memory", "KiB", 16 << 10},
 	{"live heap", "KiB", 2 << 10},
 	{"descriptors", "", 4},
 	{"goroutines", "", 4},
