@@ -9,6 +9,7 @@ import (
 	"io"
 	"log"
 	"os"
+	"sync/atomic"
 	"sync"
 	"time"
 
@@ -174,8 +175,9 @@ func Example_auditLog() {
 	defer func() { _ = os.RemoveAll(dir) }()
 	ctx := context.Background()
 	noon := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	now := noon
-	store, err := aof.Open(ctx, dir, &aof.Options{Now: func() time.Time { return now }})
+	var hour atomic.Int64 // the store asks for the time from goroutines of its own
+	clock := func() time.Time { return noon.Add(time.Duration(hour.Load()) * time.Hour) }
+	store, err := aof.Open(ctx, dir, &aof.Options{Now: clock})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -185,7 +187,7 @@ func Example_auditLog() {
 	}
 	var kept receipt
 	for i, what := range []string{"log in", "read the salaries", "log out"} {
-		now = noon.Add(time.Duration(i) * time.Hour)
+		hour.Store(int64(i))
 		if kept, err = audit.add(ctx, "mallory", what); err != nil {
 			log.Fatal(err)
 		}
