@@ -9,8 +9,8 @@ import (
 	"io"
 	"log"
 	"os"
-	"sync/atomic"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aof2/aof"

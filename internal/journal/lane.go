@@ -106,6 +106,18 @@ func extentOf(fr segment.Frame) segment.Extent {
 	return segment.Extent{Off: fr.Offset, Len: fr.Length, First: fr.First, Newest: fr.TimeMs}
 }
 
+// joined makes p reach over e, when e follows it and the two are not longer than limit. A mark frame may lie in between:
+// one does behind each append of a lone writer, and nothing else is as short.
+func joined(p *segment.Extent, e segment.Extent, limit int64) bool {
+	gap := e.Off - (p.Off + p.Len)
+	if gap != 0 && gap != markBytes || p.Len+gap+e.Len > limit {
+		return false
+	}
+	p.Len += gap + e.Len
+	p.Newest = max(p.Newest, e.Newest)
+	return true
+}
+
 // publish adds durable frames that lie side by side. Only the leader calls it.
 func (l *Lane) publish(f *File, e segment.Extent, next uint64) {
 	l.mu.Lock()
@@ -127,9 +139,7 @@ func (l *Lane) addLocked(f *File, e segment.Extent, next uint64) {
 	r.bytes += e.Len
 	r.newest = max(r.newest, e.Newest)
 	if n := len(r.extents); n > 0 {
-		if p := &r.extents[n-1]; p.Off+p.Len == e.Off && p.Len+e.Len <= extentBytes {
-			p.Len += e.Len
-			p.Newest = max(p.Newest, e.Newest)
+		if joined(&r.extents[n-1], e, extentBytes) {
 			return
 		}
 	}

@@ -61,6 +61,9 @@ func (c *Cursor) learn(f *File, e segment.Extent, b []byte) {
 	starts := c.starts[:0]
 	for w.Next() {
 		fr := w.Frame()
+		if fr.Kind == segment.KindMark {
+			continue
+		}
 		if fr.Ordinal != c.l.Ordinal || fr.Count == 0 || fr.First-e.First > 1<<32-1 {
 			return
 		}

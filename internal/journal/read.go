@@ -235,12 +235,10 @@ func (c *Cursor) fromIndex(f *File) ([]segment.Extent, error) {
 // adjacent is how many extents lie right behind e, one behind the other, and how many bytes they are with it: at most
 // limit, or e alone.
 func adjacent(extents []segment.Extent, e segment.Extent, limit int64) (more int, bytes int64) {
-	bytes = e.Len
-	for more < len(extents) && e.Off+bytes == extents[more].Off && bytes+extents[more].Len <= limit {
-		bytes += extents[more].Len
+	for more < len(extents) && joined(&e, extents[more], limit) {
 		more++
 	}
-	return more, bytes
+	return more, e.Len
 }
 
 // load reads extents that lie side by side, beginning with the one that holds

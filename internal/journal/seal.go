@@ -293,9 +293,7 @@ func (b *sealBuilder) add(w *segment.Walker) error {
 // grow adds a frame to the last extent, or begins another one.
 func (r *sealingRun) grow(e segment.Extent) {
 	if n := len(r.Extents); n > 0 {
-		if p := &r.Extents[n-1]; p.Off+p.Len == e.Off && p.Len+e.Len <= extentBytes {
-			p.Len += e.Len
-			p.Newest = max(p.Newest, e.Newest)
+		if joined(&r.Extents[n-1], e, extentBytes) {
 			return
 		}
 	}

@@ -9,7 +9,8 @@ import (
 	"sort"
 )
 
-// Extent is a stretch of a file filled with frames of one stream.
+// Extent is a stretch of a file filled with frames of one stream, and with mark
+// frames between them.
 type Extent struct {
 	Off, Len int64
 	First    uint64 // seq of the first record in it
