@@ -165,6 +165,10 @@ func (s *aofStream) read(ctx context.Context, o aof.ReaderOptions, visit func(Re
 		return "", plain(err)
 	}
 	defer func() { _ = r.Close() }()
+	return visitAll(ctx, r, visit)
+}
+
+func visitAll(ctx context.Context, r *aof.Reader, visit func(Record) error) (string, error) {
 	for {
 		rec, err := r.Next(ctx)
 		if errors.Is(err, io.EOF) {

@@ -7,9 +7,24 @@ import (
 	"github.com/aof2/aof"
 )
 
-// Since implements Seeking.
+// Since implements Seeking. Of the two ways to begin at a time each serves every second
+// millisecond.
 func (s *aofStream) Since(ctx context.Context, timeMs int64, to uint64, visit func(Record) error) error {
-	_, err := s.read(ctx, aof.ReaderOptions{FromTime: time.UnixMilli(timeMs), To: aof.Seq(to)}, visit)
+	at, o := time.UnixMilli(timeMs), aof.ReaderOptions{To: aof.Seq(to)}
+	if timeMs%2 == 0 {
+		o.FromTime = at
+		_, err := s.read(ctx, o, visit)
+		return err
+	}
+	r, err := s.st.Reader(o)
+	if err != nil {
+		return plain(err)
+	}
+	defer func() { _ = r.Close() }()
+	if err := r.SeekTime(at); err != nil {
+		return plain(err)
+	}
+	_, err = visitAll(ctx, r, visit)
 	return err
 }
 

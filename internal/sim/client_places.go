@@ -36,14 +36,18 @@ func (l *life) since(ctx context.Context, s *stream, h Stream, seeking Seeking, 
 	timeMs += int64(op.Arg%3) - 1
 	var first Record
 	next = 0
-	if !l.seen(s, seeking.Since(ctx, timeMs, before.Durable, l.viewer(s, &next, func(r Record) {
+	err := seeking.Since(ctx, timeMs, before.Durable, l.viewer(s, &next, func(r Record) {
 		if first.Seq == 0 {
 			first = Record{Seq: r.Seq, TimeMs: r.TimeMs}
 		}
-	}))) {
+	}))
+	after := l.state(s, h)
+	if errors.Is(err, ErrTrimmed) && after.First == before.First && !l.sched.ended() {
+		l.oracle.Breach(violation("time", "stream %q: a reader from %d begins among what is trimmed: %v", s.name, timeMs, err))
+	}
+	if !l.seen(s, err) {
 		return
 	}
-	after := l.state(s, h)
 	l.oracle.Searched(first.Seq != 0)
 	if first.Seq != 0 && first.TimeMs < timeMs && after.First == before.First {
 		l.oracle.Breach(violation("time", "stream %q: a reader from %d begins with record %d of %d", s.name, timeMs, first.Seq, first.TimeMs))
