@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,14 +13,21 @@ import (
 // day is the time of a record that was stored so many days after the first of 2020.
 func day(n int) time.Time { return time.Date(2020, 1, 1+n, 0, 0, 0, 0, time.UTC) }
 
+// wall is a wall clock that is set by hand; a store asks for the time from goroutines of its own.
+type wall struct{ at atomic.Pointer[time.Time] }
+
+func (w *wall) set(t time.Time) { w.at.Store(&t) }
+func (w *wall) now() time.Time  { return *w.at.Load() }
+
 // stored is a store with the stream orders, whose records 1, 2 and so on came at these times.
 func stored(t *testing.T, times ...time.Time) *cli {
 	t.Helper()
 	c := newCLI(t)
-	var now time.Time
-	c.writing(&aof.Options{Now: func() time.Time { return now }}, func(st *aof.Stream) {
+	var clock wall
+	clock.set(day(0))
+	c.writing(&aof.Options{Now: clock.now}, func(st *aof.Stream) {
 		for i, at := range times {
-			now = at
+			clock.set(at)
 			if _, err := st.Append(t.Context(), []byte(fmt.Sprint(i+1))); err != nil {
 				t.Fatal(err)
 			}
@@ -155,12 +163,13 @@ func TestCatBetweenTwoTimesOfAClockThatWentBack(t *testing.T) {
 
 func TestCatFollowsUntilARecordIsTooLate(t *testing.T) {
 	var out strings.Builder
-	now := day(1)
+	var clock wall
+	clock.set(day(1))
 	c := newCLI(t)
-	c.writing(&aof.Options{Now: func() time.Time { return now }}, func(st *aof.Stream) {
+	c.writing(&aof.Options{Now: clock.now}, func(st *aof.Stream) {
 		add := func(at time.Time, text string) {
 			t.Helper()
-			now = at
+			clock.set(at)
 			if _, err := st.Append(t.Context(), []byte(text)); err != nil {
 				t.Fatal(err)
 			}

@@ -13,8 +13,9 @@ import (
 func paced(t *testing.T, start time.Time, records int) *cli {
 	t.Helper()
 	c := newCLI(t)
-	now := start
-	s, err := aof.Open(t.Context(), c.dir, &aof.Options{Now: func() time.Time { return now }})
+	var clock wall
+	clock.set(start)
+	s, err := aof.Open(t.Context(), c.dir, &aof.Options{Now: clock.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +24,7 @@ func paced(t *testing.T, start time.Time, records int) *cli {
 		t.Fatal(err)
 	}
 	for range records {
-		now = now.Add(time.Second)
+		clock.set(clock.now().Add(time.Second))
 		if _, err := orders.Append(t.Context(), []byte("ten bytes."), []byte("ten bytes.")); err != nil {
 			t.Fatal(err)
 		}
