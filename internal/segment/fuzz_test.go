@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"reflect"
 	"testing"
+	"time"
 )
 
 func FuzzDecodeHeader(f *testing.F) {
@@ -136,7 +137,7 @@ func steps(t *testing.T, w *Walker) (all []step, ends []int64) {
 					continue
 				}
 				rec := w.Record()
-				rec.Payload = bytes.Clone(rec.Payload)
+				rec.Attrs, rec.Payload = append([]byte(nil), rec.Attrs...), append([]byte(nil), rec.Payload...)
 				s.records = append(s.records, rec)
 			}
 			if len(s.records)+len(s.bad) != int(s.frame.Count) {
@@ -189,12 +190,25 @@ func repair(b []byte, places uint8, records uint64) {
 
 // Any bytes: the Walker does not panic, reads nothing beyond its end, takes no
 // more memory than there are bytes, and shows the same through any window.
+// withAttributes is a frame longer than the smallest window, half of whose records have attributes.
+func withAttributes() []byte {
+	recs, attrs := make([][]byte, 300), make([][]byte, 300)
+	for i := range recs {
+		recs[i] = fill(i%40, i)
+		if i%2 == 0 {
+			attrs[i] = AppendTime(nil, time.Unix(int64(i), 5))
+		}
+	}
+	return AppendFrameAttrs(nil, KindData, 3, 1, testTime, recs, attrs)
+}
+
 func FuzzWalker(f *testing.F) {
 	small, long := smallFile(), longFile()
 	f.Add(small.b[HeaderBytes:], uint8(0), uint64(0))
 	f.Add(small.b[HeaderBytes:], uint8(5), ^uint64(0))
 	f.Add(long.b[HeaderBytes:], uint8(7), ^uint64(1))
 	f.Add(extend(AppendFrame(nil, KindData, 1, 1, testTime, [][]byte{{1}}), []byte{1, 0x80, 0, 0}), uint8(1), uint64(1))
+	f.Add(withAttributes(), uint8(1), ^uint64(0))
 	f.Add(append(AppendMark(nil), AppendRoll(nil, 1, 8192, testTime)...), uint8(3), uint64(1))
 	f.Fuzz(func(t *testing.T, b []byte, places uint8, records uint64) {
 		if len(b) > 1<<20 {

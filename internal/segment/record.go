@@ -19,8 +19,11 @@ type Record struct {
 
 // newRecord splits what a record header speaks of.
 func newRecord(seq uint64, timeMs int64, rec, body []byte, off int64) Record {
-	n := int(binary.LittleEndian.Uint16(rec[recAttrsAt:]))
-	return Record{Seq: seq, TimeMs: timeMs, Attrs: body[:n:n], Payload: body[n:], Offset: off}
+	r := Record{Seq: seq, TimeMs: timeMs, Payload: body, Offset: off}
+	if n := int(binary.LittleEndian.Uint16(rec[recAttrsAt:])); n > 0 {
+		r.Attrs, r.Payload = body[:n:n], body[n:]
+	}
+	return r
 }
 
 // RecordError says that the record's bytes are not those that were written.
