@@ -35,7 +35,14 @@ func TestAStoreLivesWithinItsBudget(t *testing.T) {
 	stop := c.sample(d.store())
 	bytes := int64(sized(t, 4, 30, 2000)) * churnBudget
 	for _, name := range []string{"a", "b", "c"} {
-		c.appenders.Go(func() { c.append(name, bytes/3) })
+		st, err := s.CreateStream(t.Context(), name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.streams = append(c.streams, st)
+	}
+	for range 3 {
+		c.appenders.Go(func() { c.append(bytes / 3) })
 	}
 	c.appenders.Wait()
 	most := stop()
@@ -70,6 +77,7 @@ func leaveFree(t *testing.T, dir string, free int64) {
 type churn struct {
 	t         *testing.T
 	s         *aof.Store
+	streams   []*aof.Stream
 	appenders sync.WaitGroup
 }
 
@@ -80,29 +88,24 @@ func (c *churn) event(e aof.Event) {
 	}
 }
 
-// append fills a stream, and trims it to half of what it holds when it holds a third of the budget.
-func (c *churn) append(name string, bytes int64) {
+// append fills all streams in turn, and trims each to half when it holds a fifth of the budget. Whoever comes does that: were
+// a stream trimmed by its own appender only, one that is slow or done would hold on to every file that it is in, and nobody
+// could go on.
+func (c *churn) append(bytes int64) {
 	ctx := context.Background()
-	st, err := c.s.CreateStream(ctx, name, nil)
-	if err != nil {
-		c.t.Error(err)
-		return
-	}
 	const size = 20_000
-	for held := int64(0); bytes > 0; bytes -= size {
+	for turn := 0; bytes > 0; turn, bytes = turn+1, bytes-size {
+		st := c.streams[turn%len(c.streams)]
+		if b := st.Bounds(); int64(b.Next-b.First)*size > churnBudget/5 {
+			if err := st.TrimBefore(ctx, b.Next-(b.Next-b.First)/2); err != nil {
+				c.t.Errorf("trim %s: %v", st.Name(), err)
+				return
+			}
+		}
 		if _, err := st.AppendBatch(ctx, &aof.Batch{Records: []aof.Entry{{Data: make([]byte, size)}}, Ack: aof.AckAccepted}); err != nil {
-			c.t.Errorf("append to %s: %v", name, err)
+			c.t.Errorf("append to %s: %v", st.Name(), err)
 			return
 		}
-		if held += size; held < churnBudget/4 {
-			continue
-		}
-		b := st.Bounds()
-		if err := st.TrimBefore(ctx, b.Next-(b.Next-b.First)/2); err != nil {
-			c.t.Errorf("trim %s: %v", name, err)
-			return
-		}
-		held /= 2
 	}
 }
 
