@@ -1,7 +1,9 @@
 package aof_test
 
 import (
+	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aof2/aof"
@@ -165,4 +167,31 @@ func TestReadingFromATimeIntoDamage(t *testing.T) {
 	}
 	expect(t, "read", err, aof.ErrCorrupt)
 	expect(t, "close", r.Close(), nil)
+}
+
+// A clock that the program supplies is read for each append, also while a round is under way: what shares a reading of the
+// system's clock would be given an old time here.
+func TestASuppliedClockIsReadForEachAppend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &wall{at: time.UnixMilli(1_700_000_000_000)}
+		o := aoftest.Small()
+		o.Now = c.now
+		d, _, st := active(t, o)
+		hold := d.HoldSyncs()
+		var want []int64
+		for i := range 40 {
+			if i == 30 {
+				c.step(time.Hour)
+			}
+			if _, err := st.TryAppend([]byte("a")); err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, c.now().UnixMilli())
+		}
+		hold.Release()
+		expect(t, "wait", st.WaitDurable(ctx, 40), nil)
+		if got := stamps(t, st); !slices.Equal(got, want) {
+			t.Errorf("the times are %v, want %v", got, want)
+		}
+	})
 }
